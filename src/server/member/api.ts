@@ -1,0 +1,83 @@
+/**
+ * What the services need of the member they run in: proposing, waiting for reads, and what it knows of itself and its cluster.
+ * The services decide what to ask; the member decides how consensus answers.
+ */
+import type { Result } from '../../base/result.ts';
+import type {
+  CompactionResponse,
+  DeleteRangeResponse,
+  PutResponse,
+  RangeResponse,
+  TxnResponse,
+} from '../../proto/etcdserverpb-kv.ts';
+import type { RpcError } from '../grpc/status.ts';
+import type { KvStore } from '../mvcc/store.ts';
+
+/** A member of the cluster as clients see it. */
+export interface ClusterMember {
+  readonly id: bigint;
+  /** Empty until the member has published itself. */
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  /** Empty until the member has published itself. */
+  readonly clientUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+/** An alarm raised by or for a member; `alarm` is etcdserverpb.AlarmType (1 NOSPACE, 2 CORRUPT). */
+export interface AlarmEntry {
+  readonly memberId: bigint;
+  readonly alarm: number;
+}
+
+/** Sizes in bytes. */
+export interface DatabaseSize {
+  /** The file, with its free pages. */
+  readonly total: number;
+  readonly inUse: number;
+  /** What --quota-backend-bytes says: 0 is the default (2 GiB), less is none. */
+  readonly quota: number;
+}
+
+/** The result of an applied entry; which one depends on the field proposed. Headers carry the revision only. */
+export type ApplyResponse =
+  | { readonly type: 'range'; readonly response: RangeResponse }
+  | { readonly type: 'put'; readonly response: PutResponse }
+  | { readonly type: 'deleteRange'; readonly response: DeleteRangeResponse }
+  | { readonly type: 'txn'; readonly response: TxnResponse }
+  /** `physical` resolves when the scrub that belongs to this compaction is done. */
+  | { readonly type: 'compaction'; readonly response: CompactionResponse; readonly physical: Promise<void> }
+  | { readonly type: 'alarm'; readonly alarms: readonly AlarmEntry[] }
+  /** An entry whose effect has no answer (versions, attributes). */
+  | { readonly type: 'empty' };
+
+export interface MemberApi {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly store: KvStore;
+  raftTerm(): number;
+  /** 0n while no leader is known. */
+  leaderId(): bigint;
+  isLearner(): boolean;
+  committedIndex(): number;
+  appliedIndex(): number;
+  /**
+   * Proposes an InternalRaftRequest whose body is field `field` with the encoded message `raw`, spliced as it is. `raw` must not
+   * change afterwards. `done` is called exactly once: with the applied result, or with the error that the client gets (time-out
+   * after 5 s + 2 election timeouts, too many requests, stopped; an applied request that failed gives its own error).
+   */
+  propose(field: number, raw: Uint8Array, done: (outcome: Result<ApplyResponse, RpcError>) => void): void;
+  /** Calls done once, with null as soon as this member has applied a read index that a quorum confirmed after this call. */
+  linearizableRead(done: (error: RpcError | null) => void): void;
+  members(): readonly ClusterMember[];
+  /** "3.6.0"; null until the leader has decided one. */
+  clusterVersion(): string | null;
+  /** "3.6.0": the version of the database's schema; empty until it was written. */
+  storageVersion(): string;
+  databaseSize(): DatabaseSize;
+  alarms(): readonly AlarmEntry[];
+  /** --max-request-bytes (1 572 864): the largest marshalled InternalRaftRequest. */
+  readonly maxRequestBytes: number;
+  /** --max-txn-ops (128). */
+  readonly maxTxnOps: number;
+}
