@@ -1,0 +1,280 @@
+/**
+ * The loop between the Raft core and the world: it carries out every Ready, in the order that Raft demands.
+ *
+ * One pass per turn of the event loop (`schedule`), so that everything that arrived in one turn becomes one batch: one MsgProp, one
+ * WAL append with one fdatasync, one write per peer. Storage writes are asynchronous: a leader sends MsgApp while its own disk syncs,
+ * and the responses that need durability are stepped or sent when the WAL says so (etcd-io/raft, AsyncStorageWrites).
+ */
+import type { Result } from '../../base/result.ts';
+import type { Entry, HardState, Message } from '../../proto/raftpb.ts';
+import type { RaftConfig } from '../../raft/config.ts';
+import { RawNode } from '../../raft/raw-node.ts';
+import type { MemoryStorage } from '../../raft/storage.ts';
+import { localAppendThread, localApplyThread, type RaftError, type ReadState } from '../../raft/types.ts';
+
+/** What the driver needs of the WAL. Saves are written, made durable and acknowledged in the order of the calls. */
+export interface DriverWal {
+  save(
+    hardState: HardState | null,
+    entries: readonly Entry[],
+    mustSync: boolean,
+    done: (error: Error | null) => void,
+  ): void;
+}
+
+/** What the driver reports and asks for. Callbacks run inside a pass: they may call the driver, which then runs again. */
+export interface DriverPorts {
+  readonly wal: DriverWal;
+  /** Runs the callback once, after the I/O of this turn of the event loop. */
+  schedule(callback: () => void): void;
+  /** Sends to other members; never blocks, may drop. */
+  send(messages: readonly Message[]): void;
+  /** Applies committed entries, in order, each exactly once. */
+  apply(entries: readonly Entry[]): void;
+  readStates(states: readonly ReadState[]): void;
+  leaderChanged(change: LeaderChange): void;
+  /** The disk failed: nothing may be acknowledged any more. */
+  diskFailed(error: Error): void;
+}
+
+/** A leader was elected, changed or lost. Ids are 0n for none. */
+export interface LeaderChange {
+  readonly term: number;
+  readonly previous: bigint;
+  readonly leader: bigint;
+}
+
+/** Proposals in one MsgProp are cut at this many bytes, so that one message stays below the limits of its receivers. */
+const proposalBatchBytesMax = 1024 * 1024;
+
+export class RaftDriver {
+  readonly node: RawNode;
+  private readonly storage: MemoryStorage;
+  private readonly ports: DriverPorts;
+  private readonly localId: bigint;
+  private leader = 0n;
+  private term = 0;
+  private savedState: HardState;
+  /** A commit index that is not yet in the WAL: it needs no sync of its own, so it waits for a save that does, or a tick. */
+  private lazyState: HardState | null = null;
+  private savesInFlight = 0;
+  /** Responses that wait for the saves in flight, though they brought nothing to save. */
+  private afterSaves: { readonly saves: number; readonly responses: readonly Message[] }[] = [];
+  private savesDone = 0;
+  private savesStarted = 0;
+  private proposals: Uint8Array[] = [];
+  private scheduled = false;
+  private stopped = false;
+
+  constructor(config: RaftConfig, storage: MemoryStorage, restored: HardState, ports: DriverPorts) {
+    this.node = new RawNode({ ...config, storage, asyncStorageWrites: true });
+    this.storage = storage;
+    this.ports = ports;
+    this.localId = config.id;
+    this.savedState = restored;
+    this.term = restored.term;
+  }
+
+  get leaderId(): bigint {
+    return this.leader;
+  }
+
+  get raftTerm(): number {
+    return this.term;
+  }
+
+  /** Queues an entry's data for the next pass. It stays queued while there is no leader that could take it. */
+  propose(data: Uint8Array): void {
+    this.proposals.push(data);
+    this.wake();
+  }
+
+  /** Takes back queued proposals that were never handed to Raft. */
+  dropQueued(isDropped: (data: Uint8Array) => boolean): void {
+    if (this.proposals.length > 0) this.proposals = this.proposals.filter((data) => !isDropped(data));
+  }
+
+  /** A message from another member. */
+  step(message: Message): void {
+    if (this.stopped) return;
+    this.node.step(message);
+    this.wake();
+  }
+
+  /** Advances Raft's time by one heartbeat interval. */
+  tick(): void {
+    if (this.stopped) return;
+    this.flushLazyState();
+    this.node.tick();
+    this.wake();
+  }
+
+  /** Runs one thing against the core, then carries out what follows from it. */
+  update(change: (node: RawNode) => void): void {
+    if (this.stopped) return;
+    change(this.node);
+    this.wake();
+  }
+
+  /** Carries out what is ready now; used at start-up, where replay is synchronous. */
+  runNow(): void {
+    this.pass();
+  }
+
+  /** No pass runs after this, nothing is saved, sent or applied any more. */
+  stop(): void {
+    this.flushLazyState();
+    this.stopped = true;
+  }
+
+  private wake(): void {
+    if (this.scheduled || this.stopped) return;
+    this.scheduled = true;
+    this.ports.schedule(this.scheduledPass);
+  }
+
+  private readonly scheduledPass = (): void => {
+    this.scheduled = false;
+    this.pass();
+  };
+
+  private pass(): void {
+    if (this.stopped) return;
+    this.stepProposals();
+    const outgoing: Message[] = [];
+    while (!this.stopped && this.node.hasReady()) {
+      const ready = this.node.ready();
+      if (ready.hardState !== null) this.term = ready.hardState.term;
+      if (ready.softState !== null) this.noteLeader(ready.softState.lead);
+      if (ready.readStates.length > 0) this.ports.readStates(ready.readStates);
+      let append: Message | null = null;
+      let apply: Message | null = null;
+      for (const message of ready.messages) {
+        if (message.to === localAppendThread) append = message;
+        else if (message.to === localApplyThread) apply = message;
+        else outgoing.push(message);
+      }
+      // Sent before the disk is touched: the leader's own sync and its followers' overlap (Raft thesis §10.2.1).
+      if (outgoing.length > 0) this.ports.send(outgoing.splice(0));
+      if (append !== null) this.append(append);
+      if (apply !== null) this.applyCommitted(apply);
+    }
+  }
+
+  private stepProposals(): void {
+    let from = 0;
+    while (from < this.proposals.length) {
+      let bytes = 0;
+      let to = from;
+      while (to < this.proposals.length && (to === from || bytes < proposalBatchBytesMax)) {
+        bytes += this.proposals[to]?.length ?? 0;
+        to++;
+      }
+      const whole = from === 0 && to === this.proposals.length;
+      const result: Result<void, RaftError> = this.node.proposeEntries(
+        whole ? this.proposals : this.proposals.slice(from, to),
+      );
+      // Without a leader, or during a transfer, they wait here: a later pass tries again, and their owner's time-out bounds it.
+      if (!result.ok) break;
+      from = to;
+    }
+    if (from > 0) this.proposals = from === this.proposals.length ? [] : this.proposals.slice(from);
+  }
+
+  private noteLeader(leader: bigint): void {
+    if (leader === this.leader) return;
+    const previous = this.leader;
+    this.leader = leader;
+    this.ports.leaderChanged({ term: this.term, previous, leader });
+    if (leader !== 0n) this.wake();
+  }
+
+  private append(message: Message): void {
+    const state = hardStateOf(message);
+    const voted = state !== null && (state.term !== this.savedState.term || state.vote !== this.savedState.vote);
+    if (message.entries.length === 0 && !voted) {
+      if (state !== null) {
+        this.savedState = state;
+        this.lazyState = state;
+      }
+      this.deliverAfterSaves(message.responses);
+      return;
+    }
+    if (state !== null) this.savedState = state;
+    const toSave = state ?? this.lazyState;
+    this.lazyState = null;
+    const { entries, responses } = message;
+    this.save(toSave, entries, true, responses);
+  }
+
+  private save(
+    state: HardState | null,
+    entries: readonly Entry[],
+    mustSync: boolean,
+    responses: readonly Message[],
+  ): void {
+    this.savesStarted++;
+    this.savesInFlight++;
+    this.ports.wal.save(state, entries, mustSync, (error) => {
+      this.savesInFlight--;
+      this.savesDone++;
+      if (this.stopped) return;
+      if (error !== null) {
+        this.stopped = true;
+        this.ports.diskFailed(error);
+        return;
+      }
+      if (entries.length > 0) this.storage.append(entries);
+      if (state !== null) this.storage.setHardState(state);
+      this.deliver(responses);
+      this.deliverWaiting();
+      this.wake();
+    });
+  }
+
+  private flushLazyState(): void {
+    const state = this.lazyState;
+    if (state === null || this.stopped) return;
+    this.lazyState = null;
+    this.save(state, [], false, []);
+  }
+
+  private deliverAfterSaves(responses: readonly Message[]): void {
+    if (responses.length === 0) return;
+    if (this.savesInFlight === 0) this.deliver(responses);
+    else this.afterSaves.push({ saves: this.savesStarted, responses });
+  }
+
+  private deliverWaiting(): void {
+    while (this.afterSaves.length > 0) {
+      const next = this.afterSaves[0];
+      if (next === undefined || next.saves > this.savesDone) return;
+      this.afterSaves.shift();
+      this.deliver(next.responses);
+    }
+  }
+
+  /** Responses to this member are stepped; the others are votes and acknowledgements that had to wait for the disk. */
+  private deliver(responses: readonly Message[]): void {
+    let remote: Message[] | null = null;
+    for (const response of responses) {
+      if (response.to === this.localId) this.node.step(response);
+      else {
+        remote ??= [];
+        remote.push(response);
+      }
+    }
+    if (remote !== null) this.ports.send(remote);
+  }
+
+  private applyCommitted(message: Message): void {
+    this.ports.apply(message.entries);
+    for (const response of message.responses) this.node.step(response);
+  }
+}
+
+/** The hard state that a MsgStorageAppend carries, if it changed: all its fields are zero otherwise. */
+function hardStateOf(message: Message): HardState | null {
+  if (message.term === 0 && message.vote === 0n && message.commit === 0) return null;
+  return { term: message.term, vote: message.vote, commit: message.commit };
+}
