@@ -1,6 +1,13 @@
 /** A plain etcd v3 client for tests, made of grpc-js and the schemas: an implementation that shares nothing with the member's. */
 import { join } from 'node:path';
-import { type ChannelCredentials, type Client, credentials, loadPackageDefinition, Metadata, type ServiceError } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  type Client,
+  credentials,
+  loadPackageDefinition,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
 const protoFolder = join(import.meta.dirname ?? '.', '../testdata/proto');
