@@ -3,13 +3,7 @@
  * The services decide what to ask; the member decides how consensus answers.
  */
 import type { Result } from '../../base/result.ts';
-import type {
-  CompactionResponse,
-  DeleteRangeResponse,
-  PutResponse,
-  RangeResponse,
-  TxnResponse,
-} from '../../proto/etcdserverpb-kv.ts';
+import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
 import type { RpcError } from '../grpc/status.ts';
 import type { KvStore } from '../mvcc/store.ts';
 
@@ -24,12 +18,6 @@ export interface ClusterMember {
   readonly isLearner: boolean;
 }
 
-/** An alarm raised by or for a member; `alarm` is etcdserverpb.AlarmType (1 NOSPACE, 2 CORRUPT). */
-export interface AlarmEntry {
-  readonly memberId: bigint;
-  readonly alarm: number;
-}
-
 /** Sizes in bytes. */
 export interface DatabaseSize {
   /** The file, with its free pages. */
@@ -38,18 +26,6 @@ export interface DatabaseSize {
   /** What --quota-backend-bytes says: 0 is the default (2 GiB), less is none. */
   readonly quota: number;
 }
-
-/** The result of an applied entry; which one depends on the field proposed. Headers carry the revision only. */
-export type ApplyResponse =
-  | { readonly type: 'range'; readonly response: RangeResponse }
-  | { readonly type: 'put'; readonly response: PutResponse }
-  | { readonly type: 'deleteRange'; readonly response: DeleteRangeResponse }
-  | { readonly type: 'txn'; readonly response: TxnResponse }
-  /** `physical` resolves when the scrub that belongs to this compaction is done. */
-  | { readonly type: 'compaction'; readonly response: CompactionResponse; readonly physical: Promise<void> }
-  | { readonly type: 'alarm'; readonly alarms: readonly AlarmEntry[] }
-  /** An entry whose effect has no answer (versions, attributes). */
-  | { readonly type: 'empty' };
 
 export interface MemberApi {
   readonly memberId: bigint;

@@ -4,8 +4,8 @@
  */
 import type { Clock, Timer } from '../../base/ports.ts';
 import { err, type Result } from '../../base/result.ts';
+import type { ApplyResponse } from '../apply/response.ts';
 import { type RpcError, rpcErrors } from '../grpc/status.ts';
-import type { ApplyResponse } from './api.ts';
 
 export type ProposalDone = (outcome: Result<ApplyResponse, RpcError>) => void;
 
