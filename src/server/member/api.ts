@@ -18,6 +18,24 @@ export interface ClusterMember {
   readonly isLearner: boolean;
 }
 
+/** The checksum of the whole database, as Maintenance.Hash answers it. */
+export interface BackendHash {
+  readonly hash: number;
+  /** The current revision. */
+  readonly revision: number;
+}
+
+/** The checksum of the key-values up to a revision, as Maintenance.HashKV and the corruption check compare it. */
+export interface KvHash {
+  readonly hash: number;
+  /** The revision hashed: what was asked for, or the current one. */
+  readonly hashRevision: number;
+  /** -1 until the first compaction. */
+  readonly compactRevision: number;
+  /** The current revision. */
+  readonly currentRevision: number;
+}
+
 /** Sizes in bytes. */
 export interface DatabaseSize {
   /** The file, with its free pages. */
@@ -38,9 +56,10 @@ export interface MemberApi {
   committedIndex(): number;
   appliedIndex(): number;
   /**
-   * Proposes an InternalRaftRequest whose body is field `field` with the encoded message `raw`, spliced as it is. `raw` must not
-   * change afterwards. `done` is called exactly once: with the applied result, or with the error that the client gets (time-out
-   * after 5 s + 2 election timeouts, too many requests, stopped; an applied request that failed gives its own error).
+   * Proposes an InternalRaftRequest whose body is field `field` with the encoded message `raw`, which is copied in before this
+   * returns. `done` is called exactly once: with the applied result, or with the error that the client gets: too many requests
+   * (more than 5000 entries committed but not applied), request too large (the marshalled entry exceeds `maxRequestBytes`),
+   * a time-out after 5 s + 2 election timeouts, stopped; an applied request that failed gives its own error.
    */
   propose(field: number, raw: Uint8Array, done: (outcome: Result<ApplyResponse, RpcError>) => void): void;
   /** Calls done once, with null as soon as this member has applied a read index that a quorum confirmed after this call. */
@@ -51,6 +70,9 @@ export interface MemberApi {
   /** "3.6.0": the version of the database's schema; empty until it was written. */
   storageVersion(): string;
   databaseSize(): DatabaseSize;
+  hash(done: (outcome: Result<BackendHash, RpcError>) => void): void;
+  /** `revision` 0 is the current one; fails with compacted or future revision. */
+  hashKv(revision: number, done: (outcome: Result<KvHash, RpcError>) => void): void;
   alarms(): readonly AlarmEntry[];
   /** --max-request-bytes (1 572 864): the largest marshalled InternalRaftRequest. */
   readonly maxRequestBytes: number;
