@@ -1,0 +1,111 @@
+/**
+ * The command line: a command, flags before and after it in Go's spelling (one dash or two), and words. Pure.
+ *
+ * goreman's flags stand before the command, foreman's after it; `-p` is the one letter on which they differ, and so the place
+ * decides: goreman's RPC port before, foreman's base port after.
+ */
+import type { Flag, FlagTable, FlagValues } from '../base/go-flags.ts';
+import type { Result } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
+import { suggest } from './suggest.ts';
+
+export interface Syntax<T extends FlagTable> {
+  readonly flags: T;
+  /** Other spellings of flags, wherever they stand. */
+  readonly aliases: Readonly<Record<string, keyof T & string>>;
+  /** Other spellings that hold only after the command. */
+  readonly aliasesAfterCommand: Readonly<Record<string, keyof T & string>>;
+  /** Commands whose words are another program's command line: after the first word, flags are its. */
+  readonly verbatim: readonly string[];
+}
+
+export interface Arguments<T extends FlagTable> {
+  /** The first word; null if there is none. */
+  readonly command: string | null;
+  readonly words: readonly string[];
+  readonly values: FlagValues<T>;
+  /** Flags that were given. */
+  readonly given: ReadonlySet<string>;
+}
+
+/** Parses the words after the program's name. The error is a sentence for the user. */
+export function parseArguments<T extends FlagTable>(
+  syntax: Syntax<T>,
+  argv: readonly string[],
+): Result<Arguments<T>, string> {
+  const values = Object.fromEntries(Object.entries(syntax.flags).map(([name, flag]) => [name, flag.default]));
+  const given = new Set<string>();
+  const words: string[] = [];
+  let command: string | null = null;
+
+  for (let next = 0; next < argv.length; next++) {
+    const word = argv[next] ?? '';
+    if (word === '--') {
+      const rest = argv.slice(next + 1);
+      if (command === null) command = rest.shift() ?? null;
+      words.push(...rest);
+      break;
+    }
+    if (word.length < 2 || !word.startsWith('-')) {
+      if (command === null) command = word;
+      else words.push(word);
+      if (words.length > 0 && syntax.verbatim.includes(command)) {
+        words.push(...argv.slice(next + 1));
+        break;
+      }
+      continue;
+    }
+    const { name, text } = splitFlag(word);
+    const found = resolve(syntax, name, command !== null);
+    if (found === null) return err(unknownFlag(syntax, word, name));
+    let value = text ?? (found.negated ? 'false' : undefined);
+    if (value === undefined && found.flag.standsAlone) value = 'true';
+    if (value === undefined) {
+      value = argv[++next];
+      if (value === undefined) return err(`flag ${dashed(word)} needs a value`);
+    }
+    const parsed = found.flag.parse(value, values[found.name]);
+    if (!parsed.ok) return err(`invalid value ${JSON.stringify(value)} for flag ${dashed(word)}: ${parsed.error}`);
+    values[found.name] = parsed.value;
+    given.add(found.name);
+  }
+  // Every value came out of the table's own default or parse.
+  return ok({ command, words, values: values as FlagValues<T>, given });
+}
+
+function splitFlag(word: string): { readonly name: string; readonly text: string | undefined } {
+  const body = word.replace(/^--?/, '');
+  const equals = body.indexOf('=');
+  return equals < 0 ? { name: body, text: undefined } : { name: body.slice(0, equals), text: body.slice(equals + 1) };
+}
+
+function resolve<T extends FlagTable>(
+  syntax: Syntax<T>,
+  name: string,
+  afterCommand: boolean,
+): { readonly name: string; readonly flag: Flag<unknown>; readonly negated: boolean } | null {
+  const lookUp = (spelling: string) => {
+    const late = afterCommand ? own(syntax.aliasesAfterCommand, spelling) : undefined;
+    const canonical = late ?? own(syntax.aliases, spelling) ?? spelling;
+    const flag = own(syntax.flags, canonical);
+    return flag === undefined ? null : { name: canonical, flag };
+  };
+  const exact = lookUp(name);
+  if (exact !== null) return { ...exact, negated: false };
+  const positive = name.startsWith('no-') ? lookUp(name.slice('no-'.length)) : null;
+  return positive?.flag.standsAlone === true ? { ...positive, negated: true } : null;
+}
+
+function own<V>(record: Readonly<Record<string, V>>, key: string): V | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+function unknownFlag<T extends FlagTable>(syntax: Syntax<T>, word: string, name: string): string {
+  const known = [...Object.keys(syntax.flags), ...Object.keys(syntax.aliases)].filter((one) => one.length > 1);
+  const near = suggest(name, known);
+  return `unknown flag ${dashed(word)}${near === null ? '' : `: did you mean --${near}?`}`;
+}
+
+function dashed(word: string): string {
+  return word.split('=')[0] ?? word;
+}

@@ -1,0 +1,205 @@
+/** `clusterctl start`: turns the command line into a supervisor, and the supervisor's end into an exit code. */
+import { randomBytes } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { isatty } from 'node:tty';
+import type { Result } from '../../base/result.ts';
+import { err, ok } from '../../base/result.ts';
+import { loadOrCreateCluster, memberDataDir } from '../../supervisor/cluster-state.ts';
+import { displayWidth } from '../../supervisor/display-width.ts';
+import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
+import { chooseEtcd } from '../../supervisor/etcd-binary.ts';
+import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
+import { clientUrl, memberEnv } from '../../supervisor/etcd-members.ts';
+import { LogMux } from '../../supervisor/log-mux.ts';
+import { standardOutput } from '../../supervisor/output.ts';
+import type { Spec } from '../../supervisor/plan.ts';
+import { planMembers, planProcesses, programOf } from '../../supervisor/plan.ts';
+import type { ProcessSpec } from '../../supervisor/process.ts';
+import { describeExit } from '../../supervisor/process.ts';
+import { Supervisor } from '../../supervisor/supervisor.ts';
+import { exitCode } from '../exit-codes.ts';
+import { complain, readProcfile } from '../read-procfile.ts';
+import type { ColourChoice, Options } from '../syntax.ts';
+import { enterBasedir } from './basedir.ts';
+
+export interface StartRequest {
+  /** Entries or instances to start; empty for all. */
+  readonly names: readonly string[];
+  readonly options: Options;
+  /** Flags that were given. */
+  readonly given: ReadonlySet<string>;
+}
+
+/** How long output that nobody takes is waited for at the end. */
+const flushPatienceMs = 1_000;
+/** npm passes a Ctrl-C on to us that the terminal sent us already: so soon after the first, it is the same one. */
+const sameSignalMs = 150;
+
+export async function start(request: StartRequest): Promise<number> {
+  const { options } = request;
+  const entered = enterBasedir(options.basedir);
+  if (!entered.ok) return failed(entered.error);
+  const planned = plan(request);
+  if (!planned.ok) return planned.error;
+  const specs = planned.value;
+
+  const needsEtcd = specs.some((spec) => programOf(spec.command) === 'etcd');
+  const etcd = etcdFor(options, needsEtcd || request.given.has('etcd'));
+  if (!etcd.ok) return failed(etcd.error);
+  try {
+    const stateDir = stateDirOf(request);
+    const clusters = await clustersOf(specs, stateDir);
+    if (!clusters.ok) return failed(clusters.error);
+    const describe = (spec: Spec) => processSpec(spec, clusters.value, stateDir, etcd.value, options);
+    return await supervise(specs, describe, options);
+  } finally {
+    etcd.value.close();
+  }
+}
+
+function plan(request: StartRequest): Result<readonly Spec[], number> {
+  const { options, names, given } = request;
+  if (options.members !== null) {
+    const clash = ['procfile', 'formation'].find((flag) => given.has(flag));
+    if (clash === undefined) return chosenMembers(planMembers(options.members), names);
+    complain(`--members makes a cluster without a Procfile: leave out --${clash}, or use -m etcd=${options.members}`);
+    return err(exitCode.usage);
+  }
+  const procfile = readProcfile(options.procfile);
+  if (!procfile.ok) return procfile;
+  const planned = planProcesses(procfile.value.entries, {
+    formation: options.formation,
+    only: names,
+    basePort: options['base-port'],
+    setPorts: options['set-ports'],
+  });
+  if (planned.ok) return planned;
+  for (const message of planned.error) complain(message);
+  return err(exitCode.failed);
+}
+
+function chosenMembers(members: readonly Spec[], names: readonly string[]): Result<readonly Spec[], number> {
+  const unknown = names.find((name) => !members.some((member) => member.name === name));
+  if (unknown === undefined)
+    return ok(names.length === 0 ? members : members.filter((one) => names.includes(one.name)));
+  complain(`unknown proc: ${unknown} (members: ${members.map((member) => member.name).join(', ')})`);
+  return err(exitCode.failed);
+}
+
+function etcdFor(options: Options, needed: boolean): Result<EtcdChoice, string> {
+  const path = process.env['PATH'] ?? '';
+  const shims = join(dirname(realpathSync(process.argv[1] ?? '.')), 'shims');
+  const chosen = chooseEtcd(options.etcd, shims, path, process.cwd());
+  // Other processes do not care whether the bundled programs are built.
+  return chosen.ok || needed ? chosen : ok({ path, description: '', close() {} });
+}
+
+function stateDirOf({ options }: StartRequest): string {
+  if (options['state-dir'] !== '') return resolve(options['state-dir']);
+  const beside = options.members !== null || options.procfile === '-' ? '.' : dirname(options.procfile);
+  return resolve(beside, '.clusterctl');
+}
+
+async function clustersOf(
+  specs: readonly Spec[],
+  stateDir: string,
+): Promise<Result<ReadonlyMap<string, GeneratedCluster>, string>> {
+  const clusters = new Map<string, GeneratedCluster>();
+  for (const name of new Set(specs.map((spec) => spec.cluster))) {
+    if (name === null) continue;
+    const members = specs.filter((spec) => spec.cluster === name).map((spec) => spec.name);
+    const cluster = await loadOrCreateCluster(stateDir, name, members);
+    if (!cluster.ok) return cluster;
+    clusters.set(name, cluster.value);
+  }
+  return ok(clusters);
+}
+
+function processSpec(
+  spec: Spec,
+  clusters: ReadonlyMap<string, GeneratedCluster>,
+  stateDir: string,
+  etcd: EtcdChoice,
+  options: Options,
+): ProcessSpec {
+  const cluster = spec.cluster === null ? undefined : clusters.get(spec.cluster);
+  const member = cluster?.members.find((one) => one.name === spec.name);
+  const dataDir = memberDataDir(stateDir, spec.name);
+  return {
+    name: spec.name,
+    command: spec.command,
+    cwd: process.cwd(),
+    env: {
+      ...process.env,
+      PATH: etcd.path,
+      ...spec.env,
+      ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),
+    },
+    tag: `${process.pid}-${randomBytes(6).toString('hex')}`,
+    graceMs: options.grace,
+    greeting: [
+      greeting(spec, member, dataDir),
+      ...(programOf(spec.command) === 'etcd' ? [`etcd is ${etcd.description}`] : []),
+    ],
+  };
+}
+
+function greeting(spec: Spec, member: MemberAddress | undefined, dataDir: string): string {
+  if (member !== undefined) return `Starting ${spec.name}: clients at ${clientUrl(member)}, data in ${dataDir}`;
+  return spec.port === null ? `Starting ${spec.name}` : `Starting ${spec.name} on port ${spec.port}`;
+}
+
+async function supervise(
+  specs: readonly Spec[],
+  describe: (spec: Spec) => ProcessSpec,
+  options: Options,
+): Promise<number> {
+  const output = standardOutput();
+  const mux = new LogMux(output, {
+    colour: wantsColour(options.color),
+    timestamps: options.timestamps,
+    nameWidth: Math.max(...specs.map((spec) => displayWidth(spec.name))),
+  });
+  const channels = new Map(specs.map((spec) => [spec.name, mux.channel(spec.name, spec.colourIndex)]));
+  const log = (spec: ProcessSpec) => channels.get(spec.name) ?? mux.channel(spec.name, 0);
+  const policy = { exitOnError: options['exit-on-error'], exitOnStop: options['exit-on-stop'] };
+  const supervisor = new Supervisor(specs.map(describe), log, policy);
+
+  output.onClosed = () => supervisor.stopAll('SIGTERM');
+  process.stderr.on('error', () => supervisor.stopAll('SIGTERM'));
+  process.on('exit', () => supervisor.killNow());
+  listenForSignals(supervisor);
+
+  const { failure } = await supervisor.run();
+  await output.flush(flushPatienceMs);
+  if (failure === null) return exitCode.ok;
+  complain(`${failure.name} ${describeExit(failure.exit)}`);
+  return exitCode.failed;
+}
+
+function listenForSignals(supervisor: Supervisor): void {
+  let firstMs: number | null = null;
+  const heard = () => {
+    const nowMs = performance.now();
+    if (firstMs === null) {
+      firstMs = nowMs;
+      supervisor.stopAll('SIGTERM');
+    } else if (nowMs - firstMs > sameSignalMs) supervisor.killAll();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, heard);
+}
+
+/** The flag, then FORCE_COLOR and NO_COLOR as Node ranks them, then whether a terminal shows the output. */
+function wantsColour(choice: ColourChoice): boolean {
+  if (choice !== 'auto') return choice === 'always';
+  const forced = process.env['FORCE_COLOR'] ?? '';
+  if (forced !== '') return forced !== '0' && forced !== 'false';
+  if ((process.env['NO_COLOR'] ?? '') !== '') return false;
+  return isatty(1) && process.env['TERM'] !== 'dumb';
+}
+
+function failed(message: string): number {
+  complain(message);
+  return exitCode.failed;
+}

@@ -1,0 +1,51 @@
+/** The texts of `clusterctl help`. Each fits a screen of 80 by 24. */
+
+const overview = `Usage: clusterctl [flags] COMMAND [names] [flags]
+
+Runs the processes of a Procfile, or a whole etcd cluster, in one terminal.
+
+Commands
+  start [NAME…]        Start all entries of the Procfile, or those named
+  check                Check the Procfile and print its entries
+  version              Print the version
+  help [start]         Print this, or all flags of start
+
+Flags
+  -f, --procfile FILE  The Procfile (default Procfile)
+  -m, --formation F    How many of each entry run, as in all=1,web=2,etcd=3
+      --members N      No Procfile: a cluster of N etcd members
+      --etcd WHICH     bundled (default), system, or a binary or its folder
+  -t, --grace TIME     From Ctrl-C to SIGKILL (default 10s)
+
+Flags take one dash or two; goreman's and foreman's are understood.
+
+Example: clusterctl start --members 3
+`;
+
+const start = `Usage: clusterctl start [NAME…] [flags]
+
+Ctrl-C ends all processes, a second Ctrl-C kills them.
+
+  -f, --procfile FILE    The Procfile (default Procfile; - reads stdin)
+  -d, --basedir DIR      Change to this folder first
+  -m, --formation F      all=1,web=2: instances of each entry; others have none
+  -b, --base-port N      PORT of the first entry; +100 for each (default 5000)
+      --set-ports=false  Leave PORT alone
+      --members N        No Procfile: a cluster of N etcd members
+      --etcd WHICH       bundled (default), system, or a binary or its folder
+      --state-dir DIR    Of generated clusters (default .clusterctl beside
+                         the Procfile): their data, names and ports
+  -t, --grace TIME       From Ctrl-C to SIGKILL (default 10s)
+      --exit-on-error    End all when one fails, and exit 1
+      --exit-on-stop=false  Stay when no process is left
+      --logtime=false    No time before each line
+  -c, --color[=WHEN]     auto (default), always, never; also NO_COLOR,
+                         FORCE_COLOR
+
+Example: clusterctl start -m etcd=3,web=1
+`;
+
+/** The help on a command, or the overview. */
+export function helpText(topic: string | null): string {
+  return topic === 'start' ? start : overview;
+}

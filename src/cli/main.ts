@@ -1,0 +1,69 @@
+/** The `clusterctl` command: reads the command line, then loads only what the command needs. */
+import type { Arguments } from './arguments.ts';
+import { parseArguments } from './arguments.ts';
+import { exitCode } from './exit-codes.ts';
+import { helpText } from './help.ts';
+import { suggest } from './suggest.ts';
+import { syntax } from './syntax.ts';
+
+const commands = ['start', 'check', 'version', 'help'];
+
+/** Set when the program is bundled. */
+const version = process.env['CLUSTERCTL_VERSION'] ?? 'unbundled';
+
+async function main(argv: readonly string[]): Promise<number> {
+  const parsed = parseArguments(syntax, argv);
+  if (!parsed.ok) return fail(`${parsed.error}\nRun clusterctl help for the flags.`, exitCode.usage);
+  const { command, words, values } = parsed.value;
+  if (values.help) return print(helpText(command));
+  if (values.version) return print(`clusterctl ${version}\n`);
+
+  switch (command) {
+    case null:
+      return print(helpText(null));
+    case 'help':
+      return print(helpText(words[0] ?? null));
+    case 'version':
+      return print(`clusterctl ${version}\n`);
+    case 'check':
+      return (await import('./commands/check.ts')).check(values);
+    case 'start':
+      return start(parsed.value);
+    default: {
+      const near = suggest(command, commands);
+      const hint = near === null ? 'Run clusterctl help for the commands.' : `Did you mean ${near}?`;
+      return fail(`unknown command ${command}\n${hint}`, exitCode.usage);
+    }
+  }
+}
+
+async function start({ words, values, given }: Arguments<typeof syntax.flags>): Promise<number> {
+  const { start } = await import('./commands/start.ts');
+  const code = await start({ names: words, options: values, given });
+  // A terminal that takes no output, or a pipe that some stray process holds, must not keep a finished run alive.
+  process.exit(code);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return exitCode.ok;
+}
+
+function fail(message: string, code: number): number {
+  process.stderr.write(`clusterctl: ${message}\n`);
+  return code;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    // Refusals of the system (no permission, no space) say all in their message; everything else is a bug and shows its stack.
+    const refusal = error instanceof Error && 'syscall' in error;
+    process.exitCode = fail(
+      refusal ? error.message : String(error instanceof Error ? error.stack : error),
+      exitCode.failed,
+    );
+  },
+);

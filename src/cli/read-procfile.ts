@@ -1,0 +1,57 @@
+/** Reads and parses the Procfile that the user means, and tells them what is wrong with it. */
+import { readFileSync } from 'node:fs';
+import type { Result } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
+import type { Procfile } from '../supervisor/procfile/parse.ts';
+import { parseProcfile } from '../supervisor/procfile/parse.ts';
+import type { Problem } from '../supervisor/procfile/problem.ts';
+import { formatProblem } from '../supervisor/procfile/problem.ts';
+import { exitCode } from './exit-codes.ts';
+
+/** A wrong kind of file has a problem in every line: the first ones tell enough. */
+const problemsShownMax = 20;
+
+/** A Procfile with at least one entry, its problems printed; or the exit code after its errors have been printed. */
+export function readProcfile(file: string): Result<Procfile, number> {
+  const name = file === '-' ? 'stdin' : file;
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    complain(`${name}: ${reason(error)}`);
+    return err(exitCode.failed);
+  }
+  const procfile = parseProcfile(name, text);
+  printProblems(procfile.problems);
+  if (procfile.problems.some((problem) => problem.severity === 'error')) return err(exitCode.usage);
+  if (procfile.entries.length === 0) {
+    complain(`${name}: no valid entry: write a line such as \`web: node server.js\``);
+    return err(exitCode.failed);
+  }
+  return ok(procfile);
+}
+
+/** One line on stderr, in the shape of all our errors. */
+export function complain(message: string): void {
+  process.stderr.write(`clusterctl: ${message}\n`);
+}
+
+function printProblems(problems: readonly Problem[]): void {
+  for (const problem of problems.slice(0, problemsShownMax)) complain(formatProblem(problem));
+  const more = problems.length - problemsShownMax;
+  if (more > 0) complain(`… and ${more} more problems`);
+}
+
+function reason(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  switch (code) {
+    case 'ENOENT':
+      return 'no such file: create it, name another with -f, or start a cluster without one: --members 3';
+    case 'EISDIR':
+      return 'is a folder: name the file in it with -f';
+    case 'EACCES':
+      return 'permission denied';
+    default:
+      return `cannot be read: ${String(error)}`;
+  }
+}

@@ -1,0 +1,103 @@
+/** Every flag of `clusterctl`, with goreman's and foreman's spellings. */
+
+import { parseDuration } from '../base/duration.ts';
+import type { Flag } from '../base/go-flags.ts';
+import { boolFlag, stringFlag, uintFlag } from '../base/go-flags.ts';
+import { err, ok } from '../base/result.ts';
+import type { Formation } from '../supervisor/formation.ts';
+import { parseFormation } from '../supervisor/formation.ts';
+import type { Arguments, Syntax } from './arguments.ts';
+
+export type ColourChoice = 'auto' | 'always' | 'never';
+
+/** goreman's period between the signal and SIGKILL. */
+const graceDefaultMs = 10_000;
+const graceMaxMs = 24 * 60 * 60 * 1000;
+/** As etcd's documentation advises: more members make writes slower, not safer. */
+const membersMax = 9;
+
+const flags = {
+  'base-port': uintFlag(5000),
+  basedir: stringFlag(''),
+  color: colourFlag(),
+  etcd: stringFlag('bundled'),
+  'exit-on-error': boolFlag(false),
+  'exit-on-stop': boolFlag(true),
+  formation: formationFlag(),
+  grace: graceFlag(),
+  help: boolFlag(false),
+  members: membersFlag(),
+  procfile: stringFlag('Procfile'),
+  'set-ports': boolFlag(true),
+  'state-dir': stringFlag(''),
+  timestamps: boolFlag(true),
+  version: boolFlag(false),
+};
+
+export const syntax: Syntax<typeof flags> = {
+  flags,
+  aliases: {
+    b: 'base-port',
+    c: 'color',
+    colour: 'color',
+    d: 'basedir',
+    f: 'procfile',
+    h: 'help',
+    logtime: 'timestamps',
+    m: 'formation',
+    port: 'base-port',
+    root: 'basedir',
+    t: 'grace',
+    timeout: 'grace',
+    timestamp: 'timestamps',
+    v: 'version',
+  },
+  aliasesAfterCommand: { p: 'base-port' },
+  verbatim: [],
+};
+
+export type Options = Arguments<typeof flags>['values'];
+
+/** Bare `--color` means always. */
+function colourFlag(): Flag<ColourChoice> {
+  return {
+    default: 'auto',
+    standsAlone: true,
+    parse(text) {
+      if (text === 'auto') return ok(text);
+      if (text === 'always' || text === 'true') return ok('always');
+      if (text === 'never' || text === 'false') return ok('never');
+      return err('expected auto, always or never');
+    },
+  };
+}
+
+/** In milliseconds; a Go duration, or seconds as foreman has it. */
+function graceFlag(): Flag<number> {
+  return {
+    default: graceDefaultMs,
+    standsAlone: false,
+    parse(text) {
+      const duration = parseDuration(/^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text);
+      if (!duration.ok) return err('expected a duration such as 10s, 500ms or 1m');
+      const ms = Number(duration.value / 1_000_000n);
+      return ms >= 0 && ms <= graceMaxMs ? ok(ms) : err('expected between 0s and 24h');
+    },
+  };
+}
+
+function formationFlag(): Flag<Formation | null> {
+  return { default: null, standsAlone: false, parse: parseFormation };
+}
+
+function membersFlag(): Flag<number | null> {
+  return {
+    default: null,
+    standsAlone: false,
+    parse(text) {
+      const count = Number(text);
+      const valid = /^\d+$/.test(text) && count >= 1 && count <= membersMax;
+      return valid ? ok(count) : err(`expected a number from 1 to ${membersMax}`);
+    },
+  };
+}

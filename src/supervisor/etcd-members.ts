@@ -1,0 +1,57 @@
+/** What makes three plain `etcd` processes one cluster: names, addresses and the variables that tell each of them. Pure. */
+
+export interface MemberAddress {
+  readonly name: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+}
+
+/** A generated cluster, as it is kept from one start to the next. */
+export interface GeneratedCluster {
+  readonly token: string;
+  readonly members: readonly MemberAddress[];
+}
+
+/** Members listen here only: a generated cluster has no authentication. */
+const host = '127.0.0.1';
+
+/** Where a client reaches a member. */
+export function clientUrl(member: MemberAddress): string {
+  return `http://${host}:${member.clientPort}`;
+}
+
+function peerUrl(member: MemberAddress): string {
+  return `http://${host}:${member.peerPort}`;
+}
+
+/** Everything that a member, bundled or real, must be told through its environment. `dataDir` is absolute. */
+export function memberEnv(cluster: GeneratedCluster, member: MemberAddress, dataDir: string): Record<string, string> {
+  return {
+    ETCD_NAME: member.name,
+    ETCD_DATA_DIR: dataDir,
+    ETCD_LISTEN_PEER_URLS: peerUrl(member),
+    ETCD_LISTEN_CLIENT_URLS: clientUrl(member),
+    ETCD_INITIAL_ADVERTISE_PEER_URLS: peerUrl(member),
+    ETCD_ADVERTISE_CLIENT_URLS: clientUrl(member),
+    ETCD_INITIAL_CLUSTER: cluster.members.map((one) => `${one.name}=${peerUrl(one)}`).join(','),
+    ETCD_INITIAL_CLUSTER_TOKEN: cluster.token,
+    ETCD_INITIAL_CLUSTER_STATE: 'new',
+  };
+}
+
+/** Ports from here on may be given to any outgoing connection by the kernel (Linux: ip_local_port_range). */
+export const ephemeralPortMin = 32_768;
+
+/**
+ * Pairs of a client port and the peer port after it, all below the ephemeral range, in order of preference: 12379, 22379,
+ * 32379 as in etcd's own examples, then the same 10 further on, and so on.
+ */
+export function* portCandidates(): Generator<{ readonly clientPort: number; readonly peerPort: number }> {
+  const firsts = [12_379, 22_379, 32_379];
+  for (let offset = 0; offset < 10_000; offset += 10) {
+    for (const first of firsts) {
+      const clientPort = first + offset;
+      if (clientPort + 1 < ephemeralPortMin) yield { clientPort, peerPort: clientPort + 1 };
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The supervisor's standard output: an ordered, bounded queue whose writes never block the event loop, so that a terminal held
+ * with Ctrl-S or a reader that sleeps cannot stop the supervisor from supervising.
+ */
+import { constants, fstatSync, openSync, writev } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/** Above this the queue asks its producers to pause … */
+const queueBytesHigh = 8 * 1024 * 1024;
+/** … and below this to go on. */
+const queueBytesLow = 2 * 1024 * 1024;
+/** Handed to the kernel at once. */
+const batchBuffersMax = 512;
+/** How soon to try again when a terminal takes nothing. */
+const retryMs = 2;
+
+/** Starts to write all of `buffers`; calls back once, after the last byte or with the error that prevents it. */
+type Send = (buffers: readonly Buffer[], done: (error: Error | null) => void) => void;
+
+export class Output {
+  /** Called when the queue passes its high mark (true) and when it has fallen to the low one (false). */
+  onCongestion: (congested: boolean) => void = () => {};
+  /** Called once when the reader is gone (EPIPE) or writing fails for good; later writes are dropped. */
+  onClosed: (error: Error) => void = () => {};
+
+  readonly #send: Send;
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #sendingBytes = 0;
+  #congested = false;
+  #failed = false;
+  #idle: (() => void)[] = [];
+  #sends = 0;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#failed) return;
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#sendingBytes === 0) this.#next();
+    if (!this.#congested && this.#queuedBytes > queueBytesHigh) {
+      this.#congested = true;
+      this.onCongestion(true);
+    }
+  }
+
+  /** Resolves when everything is written, or when nothing could be written for `patienceMs`. */
+  async flush(patienceMs: number): Promise<void> {
+    while (this.#sendingBytes > 0) {
+      const before = this.#sends;
+      await Promise.race([new Promise<void>((resolve) => this.#idle.push(resolve)), timeout(patienceMs)]);
+      if (this.#sends === before) return;
+    }
+  }
+
+  #next(): void {
+    const batch = this.#queue.length <= batchBuffersMax ? this.#queue : this.#queue.slice(0, batchBuffersMax);
+    this.#queue = batch === this.#queue ? [] : this.#queue.slice(batchBuffersMax);
+    this.#sendingBytes = batch.reduce((sum, buffer) => sum + buffer.length, 0);
+    this.#send(batch, (error) => this.#sent(error));
+  }
+
+  #sent(error: Error | null): void {
+    this.#sends++;
+    this.#queuedBytes -= this.#sendingBytes;
+    this.#sendingBytes = 0;
+    if (error !== null && !this.#failed) {
+      this.#failed = true;
+      this.#queue = [];
+      this.#queuedBytes = 0;
+      this.onClosed(error);
+    }
+    if (this.#congested && this.#queuedBytes <= queueBytesLow) {
+      this.#congested = false;
+      this.onCongestion(false);
+    }
+    if (this.#queue.length > 0) this.#next();
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function timeout(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+}
+
+/** Standard output by what it is: pipes and sockets through Node's stream, files and terminals by descriptor. */
+export function standardOutput(): Output {
+  const stat = fstatSync(1);
+  if (stat.isFIFO() || stat.isSocket()) return new Output(sendToStream(process.stdout));
+  return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal() : 1));
+}
+
+/** Standard output's terminal opened anew: O_NONBLOCK on descriptor 1 itself would be shared with the user's shell. */
+function nonBlockingTerminal(): number {
+  try {
+    return openSync('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return 1; // not ours to open, as after su: writes may then block a thread, but not the loop
+  }
+}
+
+/** Writes through a stream that Node drives by polling. */
+export function sendToStream(stream: NodeJS.WritableStream): Send {
+  let fail: (error: Error | null) => void = () => {};
+  stream.on('error', (error) => fail(error));
+  return (buffers, done) => {
+    let called = false;
+    fail = (error) => {
+      if (!called) done(error);
+      called = true;
+    };
+    stream.write(Buffer.concat(buffers), (error) => fail(error ?? null));
+  };
+}
+
+/** Writes on Node's thread pool; a descriptor that would block is tried again a little later. */
+export function sendToDescriptor(descriptor: number): Send {
+  return (buffers, done) => {
+    const attempt = (rest: readonly Buffer[]) =>
+      writev(descriptor, rest, null, (error, written) => {
+        if (error?.code === 'EAGAIN') setTimeout(attempt, retryMs, rest);
+        else if (error !== null) done(error);
+        else {
+          const left = after(rest, written);
+          if (left.length === 0) done(null);
+          else attempt(left);
+        }
+      });
+    attempt(buffers);
+  };
+}
+
+function after(buffers: readonly Buffer[], written: number): Buffer[] {
+  let skip = written;
+  const left: Buffer[] = [];
+  for (const buffer of buffers) {
+    if (skip < buffer.length) left.push(skip === 0 ? buffer : buffer.subarray(skip));
+    skip = Math.max(0, skip - buffer.length);
+  }
+  return left;
+}

@@ -1,0 +1,117 @@
+/**
+ * Finds what is left of an instance after its leader has ended: the rest of its process group, and strays that made a session
+ * of their own but still carry the instance's tag in their environment (Linux only; elsewhere only the group is seen).
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** The variable that marks every process of an instance. Its value is a path: a supervisor inside another appends to it. */
+export const tagVariable = 'CLUSTERCTL_INSTANCE';
+
+export interface Leftovers {
+  /** The process group has a member that is alive, not just a zombie. */
+  readonly group: boolean;
+  /** Process ids outside of the group. */
+  readonly strays: readonly number[];
+}
+
+interface Request {
+  readonly groupId: number;
+  readonly tag: string;
+  readonly resolve: (leftovers: Leftovers) => void;
+}
+
+/** One walk over /proc answers all questions asked in one turn of the event loop. */
+export class ProcessScan {
+  #requests: Request[] = [];
+
+  leftovers(groupId: number, tag: string): Promise<Leftovers> {
+    return new Promise((resolve) => {
+      this.#requests.push({ groupId, tag, resolve });
+      if (this.#requests.length === 1) setImmediate(() => this.#answer());
+    });
+  }
+
+  #answer(): void {
+    const requests = this.#requests;
+    this.#requests = [];
+    if (process.platform !== 'linux') {
+      for (const { groupId, resolve } of requests) resolve({ group: groupExists(groupId), strays: [] });
+      return;
+    }
+    const tagged = taggedProcesses(requests);
+    for (const request of requests) {
+      const found = tagged.get(request.tag) ?? [];
+      const strays = found.filter((one) => one.groupId !== request.groupId).map((one) => one.pid);
+      const group = found.length > strays.length || (groupExists(request.groupId) && groupAlive(request.groupId));
+      request.resolve({ group, strays });
+    }
+  }
+}
+
+interface Found {
+  readonly pid: number;
+  readonly groupId: number;
+}
+
+function taggedProcesses(requests: readonly Request[]): Map<string, Found[]> {
+  const tags = new Set(requests.map((request) => request.tag));
+  const found = new Map<string, Found[]>();
+  for (const pid of processIds()) {
+    const value = tagOf(pid);
+    if (value === null) continue;
+    const stat = statOf(pid);
+    if (stat === null || stat.zombie) continue;
+    for (const tag of value.split('/').filter((part) => tags.has(part))) {
+      found.set(tag, [...(found.get(tag) ?? []), { pid, groupId: stat.groupId }]);
+    }
+  }
+  return found;
+}
+
+function processIds(): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid);
+}
+
+/** The instances that a process belongs to, outermost first, joined by `/`; null if it carries no tag or is not ours to see. */
+function tagOf(pid: number): string | null {
+  const text = readProc(pid, 'environ');
+  const at = text === null ? -1 : `\0${text}`.indexOf(`\0${tagVariable}=`);
+  if (text === null || at < 0) return null;
+  const from = at + tagVariable.length + 1;
+  const end = text.indexOf('\0', from);
+  return text.slice(from, end < 0 ? undefined : end);
+}
+
+function statOf(pid: number): { readonly groupId: number; readonly zombie: boolean } | null {
+  const text = readProc(pid, 'stat');
+  if (text === null) return null;
+  // "pid (name) state ppid pgrp …"; the name may hold spaces and parentheses.
+  const [state, , groupId] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { groupId: Number(groupId), zombie: state === 'Z' || state === 'X' };
+}
+
+function readProc(pid: number, file: string): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+  } catch {
+    return null; // it has ended, or belongs to another user
+  }
+}
+
+function groupExists(groupId: number): boolean {
+  try {
+    process.kill(-groupId, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // errors of kill(2) are always of this type
+  }
+}
+
+function groupAlive(groupId: number): boolean {
+  return processIds().some((pid) => {
+    const stat = statOf(pid);
+    return stat !== null && stat.groupId === groupId && !stat.zombie;
+  });
+}

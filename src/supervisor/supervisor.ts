@@ -1,0 +1,100 @@
+/** Owns all processes of one run: starts them, applies the exit policy, ends them together. */
+import type { LogChannel } from './log-mux.ts';
+import type { ProcessSpec } from './process.ts';
+import { SupervisedProcess } from './process.ts';
+import type { Exit, Signal } from './process-machine.ts';
+import { ProcessScan } from './process-scan.ts';
+
+export interface ExitPolicy {
+  /** The first process that fails ends all, and the run fails. */
+  readonly exitOnError: boolean;
+  /** The run is over when no process is left. */
+  readonly exitOnStop: boolean;
+}
+
+/** How a run ended: the first failure under `exitOnError`, or null. */
+export interface RunResult {
+  readonly failure: { readonly name: string; readonly exit: Exit } | null;
+}
+
+/** When a stop takes longer than this, the log names who is still running. */
+const impatienceMs = 2_000;
+
+export class Supervisor {
+  readonly processes: readonly SupervisedProcess[];
+  readonly #policy: ExitPolicy;
+  readonly #result: Promise<RunResult>;
+  #finish: (result: RunResult) => void = () => {};
+  #failure: RunResult['failure'] = null;
+  #stopping = false;
+  #impatience: NodeJS.Timeout | null = null;
+
+  /** `log` gives the channel of a spec. */
+  constructor(specs: readonly ProcessSpec[], log: (spec: ProcessSpec) => LogChannel, policy: ExitPolicy) {
+    this.#policy = policy;
+    const scan = new ProcessScan();
+    this.processes = specs.map(
+      (spec) => new SupervisedProcess(spec, log(spec), scan, { onEnded: (exit) => this.#ended(spec, exit) }),
+    );
+    this.#result = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /** Starts everything; resolves when the run is over and nothing of it is alive. */
+  run(): Promise<RunResult> {
+    for (const process of this.processes) process.start();
+    return this.#result;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Ends everything, all at once; what is not gone after its grace period is killed. The run is over then. */
+  stopAll(signal: Signal): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    for (const process of this.processes) process.stop(signal);
+    this.#impatience = setTimeout(() => this.#nameTheLiving(signal), impatienceMs);
+    this.#finishIfOver();
+  }
+
+  /** Without grace. */
+  killAll(): void {
+    this.#stopping = true;
+    for (const process of this.processes) process.kill();
+    this.#finishIfOver();
+  }
+
+  /** For the moment before the supervisor itself dies. */
+  killNow(): void {
+    for (const process of this.processes) process.killNow();
+  }
+
+  #ended(spec: ProcessSpec, exit: Exit): void {
+    if (exit.code !== 0 && this.#policy.exitOnError && !this.#stopping) {
+      this.#failure = { name: spec.name, exit };
+      this.stopAll('SIGTERM');
+    }
+    this.#finishIfOver();
+  }
+
+  #finishIfOver(): void {
+    if (!this.processes.every((process) => process.over)) return;
+    if (!this.#stopping && !this.#policy.exitOnStop) return;
+    clearTimeout(this.#impatience ?? undefined);
+    this.#finish({ failure: this.#failure });
+  }
+
+  #nameTheLiving(signal: Signal): void {
+    for (const process of this.processes) {
+      if (process.over) continue;
+      const leftMs = process.spec.graceMs - impatienceMs;
+      if (leftMs <= 0) continue;
+      process.note(
+        `still running ${impatienceMs / 1000} s after ${signal}: killed in ${leftMs / 1000} s, or by Ctrl-C`,
+      );
+    }
+  }
+}
