@@ -1,0 +1,117 @@
+/** What this member does not do yet, and says so: flags without effect, and settings it must refuse. */
+import type { EtcdFlags } from './environment.ts';
+import type { EtcdFlagValues, FlagName } from './flags.ts';
+import type { EtcdUrl } from './urls.ts';
+
+/**
+ * Flags that are accepted but change nothing yet. A member started with one says so in one line. Take a flag off this list when
+ * its feature works.
+ */
+export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
+  'auth-token',
+  'auth-token-ttl',
+  'auto-compaction-mode',
+  'auto-compaction-retention',
+  'auto-tls',
+  'backend-batch-interval',
+  'backend-batch-limit',
+  'backend-bbolt-freelist-type',
+  'bcrypt-cost',
+  'bootstrap-defrag-threshold-megabytes',
+  'cert-file',
+  'cipher-suites',
+  'client-cert-allowed-hostname',
+  'client-cert-auth',
+  'client-cert-file',
+  'client-crl-file',
+  'client-key-file',
+  'compact-hash-check-time',
+  'compaction-batch-limit',
+  'compaction-sleep-interval',
+  'corrupt-check-time',
+  'cors',
+  'distributed-tracing-address',
+  'distributed-tracing-instance-id',
+  'distributed-tracing-sampling-rate',
+  'distributed-tracing-service-name',
+  'downgrade-check-time',
+  'enable-distributed-tracing',
+  'enable-grpc-gateway',
+  'enable-log-rotation',
+  'enable-pprof',
+  'feature-gates',
+  'grpc-keepalive-interval',
+  'grpc-keepalive-min-time',
+  'grpc-keepalive-timeout',
+  'host-whitelist',
+  'key-file',
+  'max-concurrent-streams',
+  'max-learners',
+  'max-snapshots',
+  'max-wals',
+  'memory-mlock',
+  'peer-auto-tls',
+  'peer-cert-allowed-cn',
+  'peer-cert-allowed-hostname',
+  'peer-cert-file',
+  'peer-client-cert-auth',
+  'peer-client-cert-file',
+  'peer-client-key-file',
+  'peer-crl-file',
+  'peer-key-file',
+  'peer-skip-client-san-verification',
+  'peer-trusted-ca-file',
+  'quota-backend-bytes',
+  'raft-read-timeout',
+  'raft-write-timeout',
+  'self-signed-cert-validity',
+  'snapshot-catchup-entries',
+  'snapshot-count',
+  'socket-reuse-address',
+  'socket-reuse-port',
+  'tls-max-version',
+  'tls-min-version',
+  'trusted-ca-file',
+  'unsafe-no-fsync',
+  'warning-apply-duration',
+  'warning-unary-request-duration',
+  'watch-progress-notify-interval',
+]);
+
+/** The flags given, as "--name", that change nothing yet; experimental ones count as what they are called now. */
+export function withoutEffect(flags: EtcdFlags): readonly string[] {
+  const names: ReadonlySet<string> = notYetEffective;
+  return [...flags.set]
+    .filter((name) => names.has(name.replace(/^experimental-/, '')) || name.startsWith('experimental-'))
+    .map((name) => `--${name}`);
+}
+
+/** Why this member must not start with these settings, because ignoring them would do something else than asked; null if it may. */
+export function refusal(values: EtcdFlagValues): string | null {
+  const secure = [
+    ['listen-peer-urls', values['listen-peer-urls']],
+    ['listen-client-urls', values['listen-client-urls']],
+    ['listen-client-http-urls', values['listen-client-http-urls']],
+    ['listen-metrics-urls', values['listen-metrics-urls']],
+  ] as const;
+  for (const [flag, urls] of secure) {
+    const url = urls.find(isSecure);
+    if (url !== undefined) return `TLS is not supported yet: use an http:// URL instead of --${flag}=${url.text}`;
+  }
+  const peer = [...values['listen-peer-urls'], ...values['initial-advertise-peer-urls']].find(isSocketFile);
+  if (peer !== undefined) return `unix:// peer URLs are not supported yet: ${peer.text}`;
+  if (values.proxy !== 'off') return `the v2 proxy is gone from etcd 3.6: --proxy=${values.proxy} cannot be served`;
+  for (const flag of ['discovery', 'discovery-srv', 'discovery-token'] as const) {
+    if (values[flag] !== '') return `--${flag} is not supported yet: list the members in --initial-cluster`;
+  }
+  if (values['force-new-cluster']) return '--force-new-cluster is not supported yet';
+  return null;
+}
+
+function isSecure(url: EtcdUrl): boolean {
+  return url.scheme === 'https' || url.scheme === 'unixs';
+}
+
+function isSocketFile(url: EtcdUrl): boolean {
+  return url.scheme === 'unix' || url.scheme === 'unixs';
+}
