@@ -342,7 +342,7 @@ export class Member implements MemberApi {
         done(result);
       };
       this.leaderListeners.add(listener);
-      this.driver.update((node) => node.transferLeadership(transferee));
+      this.driver.update((node) => node.transferLeader(transferee));
     });
     const took = Duration.fromMs(this.ports.clock.monotonicMs() - startedMs);
     if (moved) logger.info('leadership transfer finished', { ...fields, took });
@@ -442,7 +442,9 @@ export class Member implements MemberApi {
       return;
     }
     const key = this.requestIds.nextKey();
-    this.proposals.propose(key, encodeInternalRequest(this.requestIds.idOf(key), field, raw), done);
+    const data = encodeInternalRequest(this.requestIds.idOf(key), field, raw);
+    if (data.length > this.maxRequestBytes) done({ ok: false, error: rpcErrors.requestTooLarge });
+    else this.proposals.propose(key, data, done);
   }
 
   linearizableRead(done: (error: RpcError | null) => void): void {
@@ -486,7 +488,7 @@ export class Member implements MemberApi {
   }
 
   private confChange(change: ConfChange): void {
-    this.driver.node.applyConfChange(change);
+    this.driver.node.applyConfChange({ version: 1, change });
   }
 
   private membershipChanged(change: MembershipChange): void {
