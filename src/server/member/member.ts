@@ -4,10 +4,10 @@
 import { unreachable } from '../../base/assert.ts';
 import { Duration } from '../../base/duration.ts';
 import type { Clock, Random, Timer } from '../../base/ports.ts';
-import type { Result } from '../../base/result.ts';
+import { err, ok, type Result } from '../../base/result.ts';
 import { clusterMemberAttrSetRequest, clusterVersionSetRequest } from '../../proto/membershippb.ts';
 import { encodeInternalRequest, internalField } from '../../proto/raft-internal.ts';
-import type { ConfChange, Entry, Message } from '../../proto/raftpb.ts';
+import { type ConfChange, type ConfState, type Entry, emptyConfState, type Message } from '../../proto/raftpb.ts';
 import { MemoryStorage } from '../../raft/storage.ts';
 import type { ReadState } from '../../raft/types.ts';
 import { Alarms } from '../apply/alarms.ts';
@@ -20,7 +20,8 @@ import { type RpcError, rpcErrors } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
 import { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
-import type { ClusterMember, DatabaseSize, MemberApi } from './api.ts';
+import type { BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
+import { backendHash } from './backend-hash.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import type { MemberMetrics } from './member-metrics.ts';
 import type { OpenedLog } from './open.ts';
@@ -91,6 +92,7 @@ export class Member implements MemberApi {
   private firstCommitTerm = 0;
   private ticker: Timer | null = null;
   private starter: Timer | null = null;
+  private confState: ConfState = emptyConfState;
   private schemaVersion = '';
   private stopped = false;
   private readonly leaderListeners = new Set<(leader: bigint) => void>();
@@ -428,8 +430,33 @@ export class Member implements MemberApi {
   }
 
   databaseSize(): DatabaseSize {
-    const bytes = this.store.sizeBytes;
-    return { total: bytes, inUse: bytes, quota: this.config.quotaBackendBytes };
+    const { totalBytes, liveBytes } = this.store.log;
+    return { total: totalBytes, inUse: liveBytes, quota: this.config.quotaBackendBytes };
+  }
+
+  hash(done: (outcome: Result<BackendHash, RpcError>) => void): void {
+    const { store, membership, confState } = this;
+    const hash = backendHash({ store, membership, confState, alarms: this.alarmStore.list() });
+    done(ok({ hash, revision: store.revision }));
+  }
+
+  hashKv(revision: number, done: (outcome: Result<KvHash, RpcError>) => void): void {
+    const job = this.store.beginHashKv(revision);
+    if (!job.ok) {
+      done(err(job.error === 'compacted' ? rpcErrors.compacted : rpcErrors.futureRevision));
+      return;
+    }
+    const step = (): void => {
+      if (this.stopped) {
+        job.value.cancel();
+        done(err(rpcErrors.stopped));
+        return;
+      }
+      const hashed = job.value.step();
+      if (hashed === null) this.ports.schedule(step);
+      else done(ok({ ...hashed, currentRevision: this.store.revision }));
+    };
+    step();
   }
 
   alarms(): readonly AlarmEntry[] {
@@ -438,12 +465,12 @@ export class Member implements MemberApi {
 
   propose(field: number, raw: Uint8Array, done: (outcome: Result<ApplyResponse, RpcError>) => void): void {
     if (this.proposals.pending >= pendingProposalsMax) {
-      done({ ok: false, error: rpcErrors.tooManyRequests });
+      done(err(rpcErrors.tooManyRequests));
       return;
     }
     const key = this.requestIds.nextKey();
     const data = encodeInternalRequest(this.requestIds.idOf(key), field, raw);
-    if (data.length > this.maxRequestBytes) done({ ok: false, error: rpcErrors.requestTooLarge });
+    if (data.length > this.maxRequestBytes) done(err(rpcErrors.requestTooLarge));
     else this.proposals.propose(key, data, done);
   }
 
@@ -488,7 +515,7 @@ export class Member implements MemberApi {
   }
 
   private confChange(change: ConfChange): void {
-    this.driver.node.applyConfChange({ version: 1, change });
+    this.confState = this.driver.node.applyConfChange({ version: 1, change });
   }
 
   private membershipChanged(change: MembershipChange): void {
@@ -601,7 +628,7 @@ export class Member implements MemberApi {
     return new Promise((done) => {
       const startedMs = this.ports.clock.monotonicMs();
       const step = (): void => {
-        if (!this.stopped && !this.store.compactStep()) {
+        if (!this.stopped && !this.store.compactionStep()) {
           this.ports.schedule(step);
           return;
         }
