@@ -150,6 +150,12 @@ export function sizeEntry(entry: Entry): number {
 }
 
 export function writeEntry(writer: Writer, entry: Entry): void {
+  writeEntryHead(writer, entry);
+  if (entry.data !== null) writer.raw(entry.data);
+}
+
+/** Everything of an entry but the bytes of its data, which follow at once: for writers that pass large data on by reference. */
+export function writeEntryHead(writer: Writer, entry: Entry): void {
   writer.byte(0x08);
   writer.varint(entry.type);
   writer.byte(0x10);
@@ -158,7 +164,7 @@ export function writeEntry(writer: Writer, entry: Entry): void {
   writer.varint(entry.index);
   if (entry.data !== null) {
     writer.byte(0x22);
-    writer.delimited(entry.data);
+    writer.varint(entry.data.length);
   }
 }
 

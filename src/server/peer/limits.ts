@@ -1,0 +1,39 @@
+/** Every bound of the peer transport. Times in milliseconds, as in etcd's rafthttp unless a reason says otherwise. */
+
+/** A stream that brings no byte for so long is broken; its writer promises a heartbeat three times as often. */
+export const streamReadTimeoutMs = 5_000;
+export const linkHeartbeatMs = streamReadTimeoutMs / 3;
+/** A stream that takes no byte for so long is broken. */
+export const streamWriteTimeoutMs = 5_000;
+/** Between the starts of two attempts to dial the same stream. */
+export const dialRetryMs = 100;
+/** For the TCP (and TLS) handshake; etcd's 1 s + the default election timeout. */
+export const dialTimeoutMs = 2_000;
+/** From the request to the answer's headers: dialling a stopped process succeeds, only its silence shows. */
+export const answerTimeoutMs = 5_000;
+
+/** Messages that one stream may hold unsent. */
+export const streamMessagesMax = 4_096;
+/** Bytes that one stream may hold unsent before more are dropped; etcd has no such bound, Node would grow until it dies. */
+export const streamPendingBytesMax = 256 * 1024 * 1024;
+/** One frame of a stream. */
+export const frameBytesMax = 512 * 1024 * 1024;
+/** The MsgSnap message in front of a database; the database itself is unbounded. */
+export const snapshotMessageBytesMax = frameBytesMax;
+
+export const pipelineWorkersMax = 4;
+export const pipelineMessagesMax = 64;
+/** A free pipeline connection closes before a real etcd's listener, with its 5 s read timeout, would cut it. */
+export const pipelineIdleMs = 4_500;
+
+/** Senders outside the membership that are remembered to answer to. */
+export const remotesMax = 128;
+/** Messages held back by a delaying fault filter. */
+export const delayedMessagesMax = 65_536;
+
+export const probeIntervalMs = 4_000;
+export const probeFirstReportMs = 5_000;
+export const probeReportMs = 30_000;
+
+/** A warning that would repeat with every dial is logged at most so often for each peer. */
+export const repeatedWarningMs = 10_000;

@@ -1,0 +1,300 @@
+/**
+ * The peer protocol (rafthttp): carries Raft's messages between this member and all others, real etcd members among them.
+ * Messages may be lost, late, repeated or out of order, and Raft copes; what is promised is that lost ones are reported.
+ */
+import type { RequestListener } from 'node:http';
+import type { Clock, Timer } from '../../base/ports.ts';
+import { type Message, type MessageType, messageType } from '../../proto/raftpb.ts';
+import { formatId } from '../cluster/ids.ts';
+import { parsePeerUrls } from '../cluster/peer-urls.ts';
+import type { Identity, PeerContext, RaftPort, Reception } from './context.ts';
+import type { FaultVerdict, MessageFilter } from './faults.ts';
+import { answerNotFound } from './http-answers.ts';
+import { delayedMessagesMax, remotesMax, repeatedWarningMs } from './limits.ts';
+import type { StructuredLogger } from './logger.ts';
+import { noPeerMetrics, type PeerMetrics } from './metrics.ts';
+import { messageTypeName, Peer } from './peer.ts';
+import { newPeerHandler } from './peer-handler.ts';
+import { PeerStatus } from './peer-status.ts';
+import { Pipeline } from './pipeline.ts';
+import { Requester, type TlsOptions } from './requester.ts';
+import { noSnapshotReceiver, type SnapshotReceiver } from './snapshot-receiver.ts';
+import type { OutgoingSnapshot } from './snapshot-sender.ts';
+import { UrlPicker } from './url-picker.ts';
+
+export interface PeerTransportOptions extends Identity {
+  readonly raft: RaftPort;
+  readonly clock: Clock;
+  readonly logger: StructuredLogger;
+  /** The body of GET /version. */
+  versionJson(): string;
+  /** The body of GET /members: a JSON array and a newline. */
+  membersJson(): string;
+  /** Absent: nothing is counted. */
+  readonly metrics?: PeerMetrics;
+  /** Absent: snapshots are refused with status 500. */
+  readonly snapshots?: SnapshotReceiver;
+  /** Serves the paths of the peer port that are not the transport's. Absent: 404. */
+  readonly fallback?: RequestListener;
+  /** For peers with https URLs. */
+  readonly tls?: TlsOptions;
+}
+
+/** Messages between a node and itself or its storage; none of them comes from the network. */
+const localTypes: ReadonlySet<MessageType> = new Set([
+  messageType.hup,
+  messageType.beat,
+  messageType.unreachable,
+  messageType.snapStatus,
+  messageType.checkQuorum,
+  messageType.storageAppend,
+  messageType.storageAppendResp,
+  messageType.storageApply,
+  messageType.storageApplyResp,
+]);
+const knownTypes: ReadonlySet<number> = new Set(Object.values(messageType));
+
+const pass: MessageFilter = () => 'pass';
+
+export class PeerTransport {
+  /** For the peer port's HTTP server. */
+  readonly handler: RequestListener;
+  private readonly context: PeerContext;
+  private readonly peers = new Map<bigint, Peer>();
+  /** Senders that are no peers (yet): new members that this one has not learnt of. They are answered by POST only. */
+  private readonly remotes = new Map<bigint, Pipeline>();
+  private readonly filters: Record<'outgoing' | 'incoming', MessageFilter> = { outgoing: pass, incoming: pass };
+  private readonly delayed = new Set<Timer>();
+  private readonly lostIds = new Set<bigint>();
+  private readonly warnedAt = new Map<string, number>();
+  private readonly leaving = new Set<Promise<void>>();
+  private closed = false;
+
+  constructor(options: PeerTransportOptions) {
+    const context: PeerContext = {
+      localId: options.localId,
+      clusterId: options.clusterId,
+      serverVersion: options.serverVersion,
+      minClusterVersion: options.minClusterVersion,
+      localPeerUrls: () => options.localPeerUrls(),
+      raft: options.raft,
+      clock: options.clock,
+      logger: options.logger,
+      metrics: options.metrics ?? noPeerMetrics,
+      requester: new Requester(options.clock, options.tls),
+      receive: (message) => this.receive(message),
+      lost: (id) => this.reportLost(id),
+      mayWarn: (key) => this.mayWarn(key),
+    };
+    this.context = context;
+    this.handler = newPeerHandler({
+      context,
+      peer: (id) => this.peers.get(id) ?? null,
+      addRemote: (id, urls) => this.addRemote(id, urls),
+      snapshots: options.snapshots ?? noSnapshotReceiver,
+      versionJson: () => options.versionJson(),
+      membersJson: () => options.membersJson(),
+      fallback: options.fallback ?? ((_, response) => answerNotFound(response)),
+    });
+  }
+
+  /** Connects to another member; no effect if it is a peer already. `urls` are its peer URLs, at least one. */
+  addPeer(id: bigint, urls: readonly string[]): void {
+    if (this.closed || this.peers.has(id) || id === this.context.localId) return;
+    this.peers.set(id, new Peer(this.context, id, urls));
+    this.remotes.get(id)?.close();
+    this.remotes.delete(id);
+    this.context.logger.info('added remote peer', {
+      'local-member-id': formatId(this.context.localId),
+      'remote-peer-id': formatId(id),
+      'remote-peer-urls': urls,
+    });
+  }
+
+  /** Cuts the connections to a member that is no longer one. */
+  removePeer(id: bigint): void {
+    const { logger, localId } = this.context;
+    const fields = { 'local-member-id': formatId(localId), 'removed-remote-peer-id': formatId(id) };
+    const peer = this.peers.get(id);
+    if (peer === undefined) {
+      logger.warn('skipped removing already removed peer', fields);
+      return;
+    }
+    this.peers.delete(id);
+    const leaving = peer.close();
+    this.leaving.add(leaving);
+    void leaving.finally(() => this.leaving.delete(leaving));
+    logger.info('removed remote peer', fields);
+  }
+
+  /** The member has other URLs from now on; streams that are up stay up. */
+  updatePeer(id: bigint, urls: readonly string[]): void {
+    const peer = this.peers.get(id);
+    if (peer === undefined) return;
+    peer.update(urls);
+    this.context.logger.info('updated remote peer', {
+      'local-member-id': formatId(this.context.localId),
+      'updated-remote-peer-id': formatId(id),
+      'updated-remote-peer-urls': urls,
+    });
+  }
+
+  /** Ids of all peers. */
+  peerIds(): bigint[] {
+    return [...this.peers.keys()];
+  }
+
+  /** Since when a peer has been reachable without a break, on the clock's monotonic scale (ms); null if it is not. */
+  activeSince(id: bigint): number | null {
+    return this.peers.get(id)?.activeSince() ?? null;
+  }
+
+  /**
+   * Sends the messages of one Ready. Of several MsgAppResp to one member only the last is sent, since it says all that the others
+   * say. Messages to members that are removed or unknown are dropped; MsgSnap must go through `sendSnapshot`, with its database.
+   */
+  send(messages: readonly Message[]): void {
+    if (this.closed) return;
+    const superseded = supersededAppResps(messages);
+    for (const message of messages) {
+      if (message.to === 0n || superseded.has(message) || this.context.raft.isIdRemoved(message.to)) continue;
+      this.pass(this.filters.outgoing, message, this.transmit);
+    }
+  }
+
+  private readonly transmit = (message: Message): void => {
+    const peer = this.peers.get(message.to);
+    if (peer !== undefined) {
+      peer.send(message);
+      return;
+    }
+    const remote = this.remotes.get(message.to);
+    if (remote === undefined) {
+      this.context.logger.debug('ignored message send request; unknown remote peer target', {
+        type: messageTypeName(message.type),
+        'unknown-target-peer-id': formatId(message.to),
+      });
+    } else if (!remote.send(message)) this.context.metrics.sentFailure(formatId(message.to));
+  };
+
+  /** Sends a MsgSnap with its database to a peer. Its fate goes to Raft (reportSnapshot); the promise never rejects. */
+  async sendSnapshot(snapshot: OutgoingSnapshot): Promise<void> {
+    const peer = this.peers.get(snapshot.message.to);
+    if (peer !== undefined) await peer.sendSnapshot(snapshot);
+    else if (!this.closed) this.context.raft.reportSnapshot(snapshot.message.to, false);
+  }
+
+  /** Puts a fault on all messages of one direction, or lifts it (null). */
+  setFilter(direction: 'outgoing' | 'incoming', filter: MessageFilter | null): void {
+    this.filters[direction] = filter ?? pass;
+  }
+
+  private pass(filter: MessageFilter, message: Message, proceed: (message: Message) => void): void {
+    const verdict: FaultVerdict = filter(message);
+    if (verdict === 'pass') {
+      proceed(message);
+      return;
+    }
+    if (verdict === 'drop' || this.delayed.size >= delayedMessagesMax) return;
+    const timer: Timer = this.context.clock.after(verdict, () => {
+      this.delayed.delete(timer);
+      if (!this.closed) proceed(message);
+    });
+    this.delayed.add(timer);
+  }
+
+  private receive(message: Message): Reception {
+    const { raft, logger, localId } = this.context;
+    if (raft.isIdRemoved(message.from)) {
+      logger.warn('rejected Raft message from removed member', {
+        'local-member-id': formatId(localId),
+        'removed-member-id': formatId(message.from),
+      });
+      return 'rejected';
+    }
+    if (message.to !== localId) {
+      logger.warn('rejected Raft message to mismatch member', {
+        'local-member-id': formatId(localId),
+        'mismatch-member-id': formatId(message.to),
+      });
+      return 'rejected';
+    }
+    if (localTypes.has(message.type) || !knownTypes.has(message.type)) {
+      this.context.metrics.receivedFailure(formatId(message.from));
+      return 'accepted';
+    }
+    if (!this.closed) this.pass(this.filters.incoming, message, this.process);
+    return 'accepted';
+  }
+
+  private readonly process = (message: Message): void => this.context.raft.process(message);
+
+  private addRemote(id: bigint, texts: readonly string[]): void {
+    const { context } = this;
+    if (this.closed || this.peers.has(id) || this.remotes.has(id) || this.remotes.size >= remotesMax) return;
+    if (id === context.localId || id === 0n || context.raft.isIdRemoved(id)) return;
+    const urls = parsePeerUrls(texts);
+    if (!urls.ok) return;
+    this.remotes.set(id, new Pipeline(context, id, new UrlPicker(urls.value), new PeerStatus(context, id)));
+    context.logger.info('added new remote peer', {
+      'local-member-id': formatId(context.localId),
+      'remote-peer-id': formatId(id),
+      'remote-peer-urls': urls.value,
+    });
+  }
+
+  /** Later in the same loop turn, and once for all messages lost until then: the driver may be in the middle of a batch. */
+  private reportLost(id: bigint): void {
+    if (this.lostIds.size === 0) process.nextTick(() => this.flushLost());
+    this.lostIds.add(id);
+  }
+
+  private flushLost(): void {
+    const ids = [...this.lostIds];
+    this.lostIds.clear();
+    if (this.closed) return;
+    for (const id of ids) this.context.raft.reportUnreachable(id);
+  }
+
+  private mayWarn(key: string): boolean {
+    const now = this.context.clock.monotonicMs();
+    const last = this.warnedAt.get(key);
+    if (last !== undefined && now - last < repeatedWarningMs) return false;
+    if (this.warnedAt.size >= warningKeysMax) this.warnedAt.clear();
+    this.warnedAt.set(key, now);
+    return true;
+  }
+
+  /** Ends all streams in order and cancels all timers; resolves when every connection of the transport is closed. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const timer of this.delayed) timer.cancel();
+    this.delayed.clear();
+    for (const remote of this.remotes.values()) remote.close();
+    const peers = [...this.peers.values()].map((peer) => peer.close());
+    this.remotes.clear();
+    this.peers.clear();
+    await Promise.all([...peers, ...this.leaving]);
+    this.context.requester.close();
+  }
+}
+
+/** Kinds of repeated warnings remembered; beyond, all are forgotten and may be logged again. */
+const warningKeysMax = 1_024;
+
+const none: ReadonlySet<Message> = new Set();
+
+function supersededAppResps(messages: readonly Message[]): ReadonlySet<Message> {
+  let responses = 0;
+  for (const message of messages) if (message.type === messageType.appResp) responses++;
+  if (responses < 2) return none;
+  const superseded = new Set<Message>();
+  const last = new Map<bigint, Message>();
+  for (const message of messages) {
+    if (message.type !== messageType.appResp) continue;
+    const earlier = last.get(message.to);
+    if (earlier !== undefined) superseded.add(earlier);
+    last.set(message.to, message);
+  }
+  return superseded;
+}
