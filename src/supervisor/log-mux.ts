@@ -96,6 +96,6 @@ interface Attached {
 }
 
 /** `15:04:05`, local time. */
-export function clockText(time: Date): string {
+function clockText(time: Date): string {
   return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
 }

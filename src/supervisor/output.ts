@@ -105,7 +105,7 @@ function nonBlockingTerminal(): number {
 }
 
 /** Writes through a stream that Node drives by polling. */
-export function sendToStream(stream: NodeJS.WritableStream): Send {
+function sendToStream(stream: NodeJS.WritableStream): Send {
   let fail: (error: Error | null) => void = () => {};
   stream.on('error', (error) => fail(error));
   return (buffers, done) => {
@@ -119,7 +119,7 @@ export function sendToStream(stream: NodeJS.WritableStream): Send {
 }
 
 /** Writes on Node's thread pool; a descriptor that would block is tried again a little later. */
-export function sendToDescriptor(descriptor: number): Send {
+function sendToDescriptor(descriptor: number): Send {
   return (buffers, done) => {
     const attempt = (rest: readonly Buffer[]) =>
       writev(descriptor, rest, null, (error, written) => {

@@ -19,6 +19,8 @@ export interface RunResult {
 
 /** When a stop takes longer than this, the log names who is still running. */
 const impatienceMs = 2_000;
+/** Without anything to wait for, Node would end a run that is meant to stay; how often this timer fires does not matter. */
+const vigilMs = 1 << 30;
 
 export class Supervisor {
   readonly processes: readonly SupervisedProcess[];
@@ -28,6 +30,7 @@ export class Supervisor {
   #failure: RunResult['failure'] = null;
   #stopping = false;
   #impatience: NodeJS.Timeout | null = null;
+  #vigil: NodeJS.Timeout | null = null;
 
   /** `log` gives the channel of a spec. */
   constructor(specs: readonly ProcessSpec[], log: (spec: ProcessSpec) => LogChannel, policy: ExitPolicy) {
@@ -43,6 +46,7 @@ export class Supervisor {
 
   /** Starts everything; resolves when the run is over and nothing of it is alive. */
   run(): Promise<RunResult> {
+    this.#vigil = setInterval(() => {}, vigilMs);
     for (const process of this.processes) process.start();
     return this.#result;
   }
@@ -84,6 +88,7 @@ export class Supervisor {
     if (!this.processes.every((process) => process.over)) return;
     if (!this.#stopping && !this.#policy.exitOnStop) return;
     clearTimeout(this.#impatience ?? undefined);
+    clearInterval(this.#vigil ?? undefined);
     this.#finish({ failure: this.#failure });
   }
 
