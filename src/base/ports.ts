@@ -60,6 +60,7 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>;
   /** Atomic within a file system; durable only after `syncDirectory` of the parent. */
   rename(from: string, to: string): Promise<void>;
+  /** Removes a file or an empty directory; rejects with ENOENT if it is missing. */
   remove(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
 }
