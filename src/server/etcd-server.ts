@@ -1,0 +1,297 @@
+/**
+ * The member as a server: its data directory, its ports, its services, and the order in which they come and go.
+ */
+import http from 'node:http';
+import { join } from 'node:path';
+import { err, ok, type Result } from '../base/result.ts';
+import { ClaimedPort } from './claimed-port.ts';
+import { formatId } from './cluster/ids.ts';
+import type { EtcdConfig } from './config/config.ts';
+import type { EtcdUrl } from './config/urls.ts';
+import { type HttpOptions, httpHandler, metricsHandler } from './gateway/http.ts';
+import { GrpcServer } from './grpc/server.ts';
+import { registerCluster } from './grpc/services/cluster.ts';
+import { registerHealth } from './grpc/services/health.ts';
+import { registerKv } from './grpc/services/kv.ts';
+import { registerMaintenance } from './grpc/services/maintenance.ts';
+import { registerNotServed } from './grpc/services/not-served.ts';
+import { createClientPort } from './http2/listener.ts';
+import type { Logger } from './log/logger.ts';
+import { Member, serverVersion } from './member/member.ts';
+import { type OpenedLog, openLog } from './member/open.ts';
+import { expose } from './metrics/exposition.ts';
+import { type MemberMetrics, registerMemberMetrics } from './metrics/member.ts';
+import { registerProcessMetrics } from './metrics/process.ts';
+import { Registry } from './metrics/registry.ts';
+import { nodeClock, nodeRandom } from './node-ports.ts';
+import { healthCounters, memberCounters, observeMember, peerMetrics, walHooks } from './observe.ts';
+import { PeerTransport } from './peer/transport.ts';
+import { fetchVersions } from './peer-versions.ts';
+import { lockDirectory } from './storage/directory-lock.ts';
+import { nodeDisk } from './storage/node-disk.ts';
+
+const minClusterVersion = '3.0.0';
+
+/** What a gRPC message may be larger than --max-request-bytes (etcd's grpcOverheadBytes). */
+const grpcOverheadBytes = 512 * 1024;
+
+/** Requests under way get this long to finish when the server stops. */
+const drainMs = 300;
+
+export interface EtcdServer {
+  /** Resolves with why the member ended by itself; never if it is stopped. */
+  readonly ended: Promise<EndReason>;
+  /** Hands over leadership, finishes what is under way, closes the data directory. Safe to call more than once. */
+  stop(): Promise<void>;
+}
+
+export type EndReason =
+  /** The cluster removed this member for good. */
+  | { readonly type: 'removed' }
+  /** Nothing can be promised any more: the disk failed. */
+  | { readonly type: 'failed'; readonly error: Error };
+
+/** What was opened on the way, to be closed in the opposite order. */
+class Opened {
+  private readonly closers: (() => Promise<void>)[] = [];
+
+  add(close: () => Promise<void>): void {
+    this.closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.closers.splice(0).reverse()) await close();
+  }
+}
+
+interface Ports {
+  readonly peer: readonly ClaimedPort[];
+  readonly client: readonly ClaimedPort[];
+  readonly clientHttp: readonly ClaimedPort[];
+  readonly metrics: readonly ClaimedPort[];
+}
+
+/**
+ * Starts a member and resolves when it takes part in its cluster; clients are served once it has published itself. The error is a text
+ * for the log, worded as etcd's; everything opened on the way is closed again.
+ */
+export async function startEtcdServer(config: EtcdConfig, logger: Logger): Promise<Result<EtcdServer, string>> {
+  const opened = new Opened();
+  try {
+    const started = await start(config, logger.at('etcd-server.ts'), opened);
+    if (!started.ok) await opened.close();
+    return started;
+  } catch (error) {
+    await opened.close();
+    return err(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promise<Result<EtcdServer, string>> {
+  const registry = new Registry();
+  const metrics = registerMemberMetrics(registry);
+  registerProcessMetrics(registry);
+  const ports = await claimPorts(config, logger, opened);
+  if (!ports.ok) return ports;
+  const log = await openDataDirectory(config, logger, metrics, opened);
+  if (!log.ok) return log;
+
+  let end: (reason: EndReason) => void = () => {};
+  const ended = new Promise<EndReason>((done) => {
+    end = done;
+  });
+  const transports: PeerTransport[] = [];
+  const member = new Member(config, log.value, {
+    clock: nodeClock,
+    random: nodeRandom,
+    logger: logger.at('member/member.ts'),
+    metrics: memberCounters(metrics),
+    schedule: (callback) => {
+      setImmediate(callback);
+    },
+    connect: (self) => {
+      const transport = connectPeers(config, logger, metrics, self, () => end({ type: 'removed' }));
+      transports.push(transport);
+      return transport;
+    },
+    peerVersions: fetchVersions,
+    failed: (error) => end({ type: 'failed', error }),
+    removed: () => end({ type: 'removed' }),
+  });
+  opened.add(async () => member.stop());
+  observeMember(registry, metrics, member);
+  member.start();
+  for (const transport of transports) {
+    opened.add(() => transport.close());
+    servePeers(ports.value.peer, transport, opened);
+  }
+  logger.info('now serving peer/client/metrics', {
+    'local-member-id': formatId(member.memberId),
+    'initial-advertise-peer-urls': texts(config.advertisePeerUrls),
+    'listen-peer-urls': texts(config.listenPeerUrls),
+    'advertise-client-urls': texts(config.advertiseClientUrls),
+    'listen-client-urls': texts(config.listenClientUrls),
+    'listen-metrics-urls': texts(config.listenMetricsUrls),
+  });
+
+  let stopping: Promise<void> | null = null;
+  const clients = new Opened();
+  const published = member.publish().then(() => {
+    if (stopping === null) serveClients(config, logger, registry, metrics, member, ports.value, clients);
+  });
+  const stop = async (): Promise<void> => {
+    logger.info('closing etcd server', { name: config.name, 'data-dir': config.dataDir });
+    await member.transferLeadership();
+    member.stop();
+    await published;
+    await clients.close();
+    await opened.close();
+    logger.info('closed etcd server', { name: config.name, 'data-dir': config.dataDir });
+  };
+  return ok({
+    ended,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  });
+}
+
+/** Ports come first, as in etcd: one that is in use is the commonest mistake, and is told before anything is written. */
+async function claimPorts(config: EtcdConfig, logger: Logger, opened: Opened): Promise<Result<Ports, string>> {
+  const claim = async (urls: readonly EtcdUrl[]): Promise<Result<readonly ClaimedPort[], string>> => {
+    const claimed: ClaimedPort[] = [];
+    for (const url of urls) {
+      const port = await ClaimedPort.claim(url);
+      if (!port.ok) return port;
+      opened.add(() => port.value.close());
+      claimed.push(port.value);
+    }
+    return ok(claimed);
+  };
+  logger.info('configuring peer listeners', { 'listen-peer-urls': texts(config.listenPeerUrls) });
+  const peer = await claim(config.listenPeerUrls);
+  if (!peer.ok) return peer;
+  logger.info('configuring client listeners', { 'listen-client-urls': texts(config.listenClientUrls) });
+  const client = await claim(config.listenClientUrls);
+  if (!client.ok) return client;
+  const clientHttp = await claim(config.listenClientHttpUrls);
+  if (!clientHttp.ok) return clientHttp;
+  const metrics = await claim(config.listenMetricsUrls);
+  if (!metrics.ok) return metrics;
+  return ok({ peer: peer.value, client: client.value, clientHttp: clientHttp.value, metrics: metrics.value });
+}
+
+async function openDataDirectory(
+  config: EtcdConfig,
+  logger: Logger,
+  metrics: MemberMetrics,
+  opened: Opened,
+): Promise<Result<OpenedLog, string>> {
+  const folder = join(config.dataDir, 'member');
+  await nodeDisk.makeDirectory(folder);
+  const lock = await lockDirectory(folder);
+  if (!lock.ok) return err(lock.error.message);
+  opened.add(lock.value);
+  const log = await openLog(config, nodeDisk, nodeClock, logger, walHooks(metrics, logger));
+  if (!log.ok) return log;
+  opened.add(() => log.value.wal.close());
+  logger.info(log.value.restarted ? 'restarting local member' : 'starting local member', {
+    'local-member-id': formatId(log.value.memberId),
+    'cluster-id': formatId(log.value.clusterId),
+    ...(log.value.restarted ? { 'commit-index': log.value.hardState.commit } : {}),
+  });
+  return log;
+}
+
+function connectPeers(
+  config: EtcdConfig,
+  logger: Logger,
+  metrics: MemberMetrics,
+  member: Member,
+  removed: () => void,
+): PeerTransport {
+  return new PeerTransport({
+    localId: member.memberId,
+    clusterId: member.clusterId,
+    serverVersion,
+    minClusterVersion,
+    localPeerUrls: () => texts(config.advertisePeerUrls),
+    raft: {
+      process: (message) => member.step(message),
+      isIdRemoved: (id) => member.membership.isRemoved(id),
+      reportUnreachable: (id) => member.reportUnreachable(id),
+      reportSnapshot: (id, success) => member.reportSnapshot(id, success),
+      removedFromCluster: removed,
+    },
+    clock: nodeClock,
+    logger: logger.at('peer/transport.ts'),
+    versionJson: () => versionJson(member),
+    membersJson: () => member.membership.json(),
+    metrics: peerMetrics(metrics),
+  });
+}
+
+function versionJson(member: Member): string {
+  const storage = member.storageVersion();
+  return JSON.stringify({
+    etcdserver: serverVersion,
+    etcdcluster: member.clusterVersion() ?? 'not_decided',
+    storage: storage === '' ? 'unknown' : storage,
+  });
+}
+
+function servePeers(ports: readonly ClaimedPort[], transport: PeerTransport, opened: Opened): void {
+  const server = http.createServer(
+    { noDelay: true, requestTimeout: 300_000, keepAliveTimeout: 60_000 },
+    transport.handler,
+  );
+  opened.add(async () => server.closeAllConnections());
+  for (const port of ports) port.serve((socket) => server.emit('connection', socket));
+}
+
+function serveClients(
+  config: EtcdConfig,
+  logger: Logger,
+  registry: Registry,
+  metrics: MemberMetrics,
+  member: Member,
+  ports: Ports,
+  opened: Opened,
+): void {
+  const grpc = new GrpcServer({ maxRecvBytes: config.maxRequestBytes + grpcOverheadBytes });
+  registerKv(grpc, member);
+  registerCluster(grpc, member);
+  registerMaintenance(grpc, member, serverVersion);
+  registerHealth(grpc, member);
+  registerNotServed(grpc);
+  const options: HttpOptions = {
+    member,
+    serverVersion,
+    access: { hostWhitelist: config.hostWhitelist, corsOrigins: config.corsOrigins },
+    gateway: config.enableGrpcGateway,
+    metrics: () => expose(registry),
+    counters: healthCounters(metrics),
+  };
+  logger.info('ready to serve client requests');
+  const clientPort = createClientPort({ grpc, http1: httpHandler(options) });
+  opened.add(() => clientPort.close(drainMs));
+  for (const port of ports.client) {
+    port.serve((socket) => clientPort.accept(socket));
+    logger.info('serving client traffic insecurely; this is strongly discouraged!', {
+      traffic: ports.clientHttp.length > 0 ? 'grpc' : 'grpc+http',
+      address: port.url.address,
+    });
+  }
+  const serveHttp = (handler: http.RequestListener, claimed: readonly ClaimedPort[]): void => {
+    const server = http.createServer(handler);
+    opened.add(async () => server.closeAllConnections());
+    for (const port of claimed) port.serve((socket) => server.emit('connection', socket));
+  };
+  if (ports.clientHttp.length > 0) serveHttp(httpHandler(options), ports.clientHttp);
+  if (ports.metrics.length > 0) serveHttp(metricsHandler(options), ports.metrics);
+}
+
+function texts(urls: readonly EtcdUrl[]): string[] {
+  return urls.map((url) => url.text);
+}

@@ -1,0 +1,107 @@
+/** Connects the metrics to what they measure: handles for those that count, and a refresh for those that are read when asked. */
+import { Duration } from '../base/duration.ts';
+import { formatId } from './cluster/ids.ts';
+import type { HealthCounters } from './gateway/health.ts';
+import type { Logger } from './log/logger.ts';
+import type { Member } from './member/member.ts';
+import { serverVersion } from './member/member.ts';
+import type { MemberMetrics as MemberCounters } from './member/member-metrics.ts';
+import type { MemberMetrics } from './metrics/member.ts';
+import type { Registry } from './metrics/registry.ts';
+import type { PeerMetrics } from './peer/metrics.ts';
+import type { WalOptions } from './storage/wal/options.ts';
+
+/** A sync that takes longer is worth a line (etcd's warnSyncDuration). */
+const slowSyncMs = 1_000;
+
+export function memberCounters({ server }: MemberMetrics): MemberCounters {
+  return {
+    proposalsFailed: server.proposalsFailedTotal,
+    slowReadIndexes: server.slowReadIndexesTotal,
+    readIndexesFailed: server.readIndexesFailedTotal,
+    leaderChanges: server.leaderChangesSeenTotal,
+  };
+}
+
+export function walHooks({ disk }: MemberMetrics, logger: Logger): WalOptions {
+  const log = logger.at('storage/wal/wal.ts');
+  return {
+    onSync: (durationMs) => {
+      disk.walFsyncDurationSeconds.observe(durationMs / 1000);
+      if (durationMs > slowSyncMs) {
+        log.warn('slow fdatasync', {
+          took: Duration.fromMs(durationMs),
+          'expected-duration': Duration.fromMs(slowSyncMs),
+        });
+      }
+    },
+    onWrite: (bytes, durationMs) => {
+      disk.walWriteBytesTotal.add(bytes);
+      disk.walWriteDurationSeconds.observe(durationMs / 1000);
+    },
+  };
+}
+
+export function peerMetrics({ network }: MemberMetrics): PeerMetrics {
+  return {
+    peerActive: (local, remote, active) => network.activePeers.labels(local, remote).set(active ? 1 : 0),
+    peerDisconnected: (local, remote) => network.disconnectedPeersTotal.labels(local, remote).inc(),
+    sentBytes: (to, bytes) => network.peerSentBytesTotal.labels(to).add(bytes),
+    receivedBytes: (from, bytes) => network.peerReceivedBytesTotal.labels(from).add(bytes),
+    sentFailure: (to) => network.peerSentFailuresTotal.labels(to).inc(),
+    receivedFailure: (from) => network.peerReceivedFailuresTotal.labels(from).inc(),
+    roundTripSeconds: (to, seconds) => network.peerRoundTripTimeSeconds.labels(to).observe(seconds),
+  };
+}
+
+export function healthCounters({ server }: MemberMetrics): HealthCounters {
+  return {
+    health: (healthy) => (healthy ? server.healthSuccess : server.healthFailures).inc(),
+    check: (type, name, healthy) => {
+      server.healthcheck.labels(type, name).set(healthy ? 1 : 0);
+      server.healthchecksTotal.labels(type, name, healthy ? 'success' : 'error').inc();
+    },
+  };
+}
+
+/** Etcd's quota when none is set: 2 GiB. */
+const defaultQuotaBytes = 2 * 1024 * 1024 * 1024;
+
+/** Reads the member's state into its gauges, whenever metrics are asked for. */
+export function observeMember(registry: Registry, metrics: MemberMetrics, member: Member): void {
+  const { server, mvcc } = metrics;
+  const { store } = member;
+  const id = formatId(member.memberId);
+  server.id.labels(id).set(1);
+  server.version.labels(serverVersion).set(1);
+  server.goVersion.labels(`nodejs ${process.version}`).set(1);
+  let counted = { ...store.totals };
+  registry.beforeScrape(() => {
+    server.hasLeader.set(member.leaderId() === 0n ? 0 : 1);
+    server.isLeader.set(member.isLeader() ? 1 : 0);
+    server.isLearner.set(member.isLearner() ? 1 : 0);
+    server.proposalsAppliedTotal.set(member.appliedIndex());
+    server.proposalsCommittedTotal.set(member.committedIndex());
+    server.proposalsPending.set(member.pendingProposals());
+    const version = member.clusterVersion();
+    server.clusterVersion.clear();
+    if (version !== null) server.clusterVersion.labels(version.replace(/\.0$/, '')).set(1);
+    const size = member.databaseSize();
+    server.quotaBackendBytes.set(size.quota === 0 ? defaultQuotaBytes : Math.max(size.quota, 0));
+    mvcc.dbTotalSizeInBytes.set(size.total);
+    mvcc.dbTotalSizeInUseInBytes.set(size.inUse);
+    mvcc.currentRevision.set(store.revision);
+    mvcc.compactRevision.set(store.compactRevision);
+    mvcc.keysTotal.set(store.index.liveKeys);
+    mvcc.totalPutSizeInBytes.set(store.totals.putBytes);
+    mvcc.rangeTotal.add(store.totals.ranges - counted.ranges);
+    mvcc.putTotal.add(store.totals.puts - counted.puts);
+    mvcc.deleteTotal.add(store.totals.deletes - counted.deletes);
+    mvcc.txnTotal.add(store.totals.txns - counted.txns);
+    mvcc.dbCompactionKeysTotal.add(store.totals.compactedRevisions - counted.compactedRevisions);
+    counted = { ...store.totals };
+    for (const peer of member.members()) {
+      if (peer.id !== member.memberId) metrics.network.knownPeers.labels(id, formatId(peer.id)).set(1);
+    }
+  });
+}

@@ -1,0 +1,45 @@
+/** Asks the other members for their versions, over their peer ports: what the cluster version is decided from. */
+import http from 'node:http';
+import type { ClusterMember } from './member/api.ts';
+
+const answerTimeoutMs = 1_000;
+const bodyBytesMax = 64 * 1024;
+
+/** One answer for each member, in their order: its `etcdserver` version, or null. Never rejects. */
+export function fetchVersions(members: readonly ClusterMember[]): Promise<readonly (string | null)[]> {
+  return Promise.all(members.map(fetchVersion));
+}
+
+async function fetchVersion(member: ClusterMember): Promise<string | null> {
+  for (const url of member.peerUrls) {
+    const version = await ask(`${url}/version`).catch(() => null);
+    if (version !== null) return version;
+  }
+  return null;
+}
+
+function ask(url: string): Promise<string | null> {
+  return new Promise((done, fail) => {
+    const request = http.get(url, { agent: false, signal: AbortSignal.timeout(answerTimeoutMs) }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        body += chunk;
+        if (body.length > bodyBytesMax) request.destroy();
+      });
+      response.once('error', fail);
+      response.once('end', () => done(versionIn(body)));
+    });
+    request.once('error', fail);
+  });
+}
+
+function versionIn(body: string): string | null {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed !== 'object' || parsed === null || !('etcdserver' in parsed)) return null;
+    return typeof parsed.etcdserver === 'string' ? parsed.etcdserver : null;
+  } catch {
+    return null;
+  }
+}
