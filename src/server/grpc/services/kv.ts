@@ -1,0 +1,180 @@
+/**
+ * etcdserverpb.KV. Reads are answered from the store, linearizable ones after the member has caught up with a read index; writes
+ * go through the log with the client's bytes as they came. Hot path: one closure per call, no promise.
+ */
+import { invariant, unreachable } from '../../../base/assert.ts';
+import type { Result } from '../../../base/result.ts';
+import type { RangeRequest, TxnRequest } from '../../../proto/etcdserverpb-kv.ts';
+import {
+  decodeCompactionRequest,
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeRangeRequest,
+  decodeTxnRequest,
+} from '../../../proto/etcdserverpb-kv-decode.ts';
+import {
+  encodeCompactionResponse,
+  encodeDeleteRangeResponse,
+  encodePutResponse,
+  encodeRangeResponse,
+  encodeTxnResponse,
+} from '../../../proto/etcdserverpb-kv-responses.ts';
+import { internalField } from '../../../proto/raft-internal.ts';
+import {
+  applyRange,
+  applyReadOnlyTxn,
+  checkDeleteRangeRequest,
+  checkPutRequest,
+  checkRangeRequest,
+  checkTxnRequest,
+  isReadOnlyTxn,
+  isSerializableTxn,
+} from '../../apply/kv.ts';
+import type { ApplyResponse } from '../../apply/response.ts';
+import type { MemberApi } from '../../member/api.ts';
+import { type RpcError, rpcErrors } from '../status.ts';
+import type { UnaryCall } from '../unary-call.ts';
+import { Headers } from './headers.ts';
+import type { MethodRegistry } from './registry.ts';
+import { unary } from './unary.ts';
+
+export function registerKv(server: MethodRegistry, member: MemberApi): void {
+  const kv = new KvService(member);
+  server.addUnary(
+    '/etcdserverpb.KV/Range',
+    unary(member, {
+      // Most reads wait for a read index, and the bytes of a request last only as long as the call of its handler.
+      decode: (raw) => decodeRangeRequest(Buffer.from(raw)),
+      learnerMayAnswer: (request) => request.serializable,
+      answer: (request, call) => kv.range(request, call),
+    }),
+  );
+  server.addUnary(
+    '/etcdserverpb.KV/Put',
+    unary(member, {
+      decode: decodePutRequest,
+      answer: (request, call, raw) => kv.write(checkPutRequest(request), internalField.put, raw, call),
+    }),
+  );
+  server.addUnary(
+    '/etcdserverpb.KV/DeleteRange',
+    unary(member, {
+      decode: decodeDeleteRangeRequest,
+      answer: (request, call, raw) => kv.write(checkDeleteRangeRequest(request), internalField.deleteRange, raw, call),
+    }),
+  );
+  server.addUnary(
+    '/etcdserverpb.KV/Txn',
+    unary(member, { decode: decodeTxnRequest, answer: (request, call, raw) => kv.txn(request, call, raw) }),
+  );
+  server.addUnary(
+    '/etcdserverpb.KV/Compact',
+    unary(member, {
+      decode: decodeCompactionRequest,
+      answer: (request, call, raw) => kv.compact(request.physical, call, raw),
+    }),
+  );
+}
+
+class KvService {
+  private readonly member: MemberApi;
+  private readonly headers: Headers;
+
+  constructor(member: MemberApi) {
+    this.member = member;
+    this.headers = new Headers(member);
+  }
+
+  range(request: RangeRequest, call: UnaryCall): void {
+    const refusal = checkRangeRequest(request);
+    if (refusal !== null) {
+      call.fail(refusal);
+      return;
+    }
+    if (request.serializable) {
+      this.answerRange(request, call);
+      return;
+    }
+    this.member.linearizableRead((error) => {
+      if (error === null) this.answerRange(request, call);
+      else call.fail(error);
+    });
+  }
+
+  private answerRange(request: RangeRequest, call: UnaryCall): void {
+    const result = applyRange(this.member.store, request);
+    if (result.ok) call.respond(encodeRangeResponse(result.value, this.headers.origin()));
+    else call.fail(result.error);
+  }
+
+  /** Proposes a put or a delete, unless its check refused it. */
+  write(refusal: RpcError | null, field: number, raw: Uint8Array, call: UnaryCall): void {
+    if (refusal !== null) {
+      call.fail(refusal);
+      return;
+    }
+    this.member.propose(field, raw, (outcome) => this.answerWrite(outcome, call));
+  }
+
+  txn(request: TxnRequest, call: UnaryCall, raw: Uint8Array): void {
+    const refusal = checkTxnRequest(request, this.member.maxTxnOps);
+    if (refusal !== null) call.fail(refusal);
+    else if (!isReadOnlyTxn(request))
+      this.member.propose(internalField.txn, raw, (outcome) => this.answerWrite(outcome, call));
+    else if (isSerializableTxn(request)) this.answerReadOnlyTxn(request, call);
+    else {
+      const kept = decodeTxnRequest(Buffer.from(raw));
+      this.member.linearizableRead((error) => {
+        if (error === null) this.answerReadOnlyTxn(kept, call);
+        else call.fail(error);
+      });
+    }
+  }
+
+  private answerReadOnlyTxn(request: TxnRequest, call: UnaryCall): void {
+    const result = applyReadOnlyTxn(this.member.store, request);
+    if (result.ok) call.respond(encodeTxnResponse(result.value, this.headers.origin()));
+    else call.fail(result.error);
+  }
+
+  compact(physical: boolean, call: UnaryCall, raw: Uint8Array): void {
+    this.member.propose(internalField.compaction, raw, (outcome) => {
+      if (!physical || !outcome.ok || outcome.value.type !== 'compaction') this.answerWrite(outcome, call);
+      else {
+        // The scrub fails only when the member stops.
+        outcome.value.physical.then(
+          () => this.answerWrite(outcome, call),
+          () => call.fail(rpcErrors.stopped),
+        );
+      }
+    });
+  }
+
+  private answerWrite(outcome: Result<ApplyResponse, RpcError>, call: UnaryCall): void {
+    if (outcome.ok) call.respond(this.encode(outcome.value));
+    else call.fail(outcome.error);
+  }
+
+  private encode(applied: ApplyResponse): Buffer {
+    const origin = this.headers.origin();
+    switch (applied.type) {
+      case 'put':
+        return encodePutResponse(applied.response, origin);
+      case 'range':
+        return encodeRangeResponse(applied.response, origin);
+      case 'deleteRange':
+        return encodeDeleteRangeResponse(applied.response, origin);
+      case 'txn':
+        return encodeTxnResponse(applied.response, origin);
+      case 'compaction':
+        // etcd answers with the revision of the moment, not with that of the compaction.
+        return encodeCompactionResponse({ header: this.headers.header(this.member.store.revision) }, origin);
+      case 'alarm':
+      case 'empty':
+        invariant(false, `a KV request is not answered with ${applied.type}`);
+        break;
+      default:
+        return unreachable(applied);
+    }
+  }
+}

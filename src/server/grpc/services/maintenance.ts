@@ -1,0 +1,125 @@
+/** etcdserverpb.Maintenance: what this member knows of itself, its checksums, and the cluster's alarms. */
+import { invariant } from '../../../base/assert.ts';
+import {
+  alarmAction,
+  alarmMember,
+  alarmRequest,
+  alarmResponse,
+  alarmType,
+  hashKvRequest,
+  hashKvResponse,
+  hashRequest,
+  hashResponse,
+  type StatusResponse,
+  statusRequest,
+  statusResponse,
+} from '../../../proto/etcdserverpb-maintenance.ts';
+import { internalField } from '../../../proto/raft-internal.ts';
+import type { AlarmEntry } from '../../apply/response.ts';
+import type { MemberApi } from '../../member/api.ts';
+import { rpcErrors, statusCode } from '../status.ts';
+import { Headers } from './headers.ts';
+import type { MethodRegistry } from './registry.ts';
+import { unary } from './unary.ts';
+
+/** `serverVersion` is the etcd version that this member speaks, "3.6.5". */
+export function registerMaintenance(server: MethodRegistry, member: MemberApi, serverVersion: string): void {
+  const headers = new Headers(member);
+  server.addUnary(
+    '/etcdserverpb.Maintenance/Status',
+    unary(member, {
+      decode: statusRequest.decode,
+      learnerMayAnswer: () => true,
+      answer: (_request, call) => {
+        const header = headers.header(member.store.revision);
+        call.respond(statusResponse.encode({ header, ...statusOf(member, serverVersion) }));
+      },
+    }),
+  );
+  server.addUnary(
+    '/etcdserverpb.Maintenance/Hash',
+    unary(member, {
+      decode: hashRequest.decode,
+      answer: (_request, call) =>
+        member.hash((outcome) => {
+          if (!outcome.ok) call.fail(outcome.error);
+          else {
+            const { hash, revision } = outcome.value;
+            call.respond(hashResponse.encode({ header: headers.header(revision), hash }));
+          }
+        }),
+    }),
+  );
+  server.addUnary(
+    '/etcdserverpb.Maintenance/HashKV',
+    unary(member, {
+      decode: hashKvRequest.decode,
+      answer: (request, call) =>
+        member.hashKv(request.revision, (outcome) => {
+          if (!outcome.ok) call.fail(outcome.error);
+          else {
+            const { currentRevision, ...hashed } = outcome.value;
+            call.respond(hashKvResponse.encode({ header: headers.header(currentRevision), ...hashed }));
+          }
+        }),
+    }),
+  );
+  server.addUnary(
+    '/etcdserverpb.Maintenance/Alarm',
+    unary(member, {
+      decode: alarmRequest.decode,
+      answer: (request, call, raw) => {
+        // Checked before it reaches the log: an unknown action ends the process of real members that apply it.
+        if (request.action < alarmAction.get || request.action > alarmAction.deactivate) {
+          call.fail({
+            code: statusCode.invalidArgument,
+            message: `etcdserver: unknown alarm action ${request.action}`,
+          });
+          return;
+        }
+        member.propose(internalField.alarm, raw, (outcome) => {
+          if (!outcome.ok) {
+            call.fail(outcome.error);
+            return;
+          }
+          const applied = outcome.value;
+          invariant(applied.type === 'alarm', `an alarm request is not answered with ${applied.type}`);
+          const header = headers.header(member.store.revision);
+          call.respond(alarmResponse.encode({ header, alarms: applied.alarms }));
+        });
+      },
+    }),
+  );
+}
+
+function statusOf(member: MemberApi, version: string): Omit<StatusResponse, 'header'> {
+  const leader = member.leaderId();
+  const size = member.databaseSize();
+  return {
+    version,
+    dbSize: size.total,
+    leader,
+    raftIndex: member.committedIndex(),
+    raftTerm: member.raftTerm(),
+    raftAppliedIndex: member.appliedIndex(),
+    errors: [...(leader === 0n ? [rpcErrors.noLeader.message] : []), ...member.alarms().map(alarmText)],
+    dbSizeInUse: size.inUse,
+    isLearner: member.isLearner(),
+    storageVersion: member.storageVersion(),
+    dbSizeQuota: size.quota,
+    downgradeInfo: { enabled: false, targetVersion: '' },
+  };
+}
+
+const alarmNames = new Map<number, string>([
+  [alarmType.noSpace, 'NOSPACE'],
+  [alarmType.corrupt, 'CORRUPT'],
+]);
+
+/** An alarm in gogo's compact text form, trailing space included: clients show it as it is. */
+export function alarmText(alarm: AlarmEntry): string {
+  const fields: string[] = [];
+  if (alarm.memberId !== 0n) fields.push(`${alarmMember.fields.memberId.name}:${alarm.memberId} `);
+  if (alarm.alarm !== 0) fields.push(`alarm:${alarmNames.get(alarm.alarm) ?? alarm.alarm} `);
+  return fields.join('');
+}
