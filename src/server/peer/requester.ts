@@ -1,6 +1,7 @@
 /** Requests to peer URLs (http, https, unix, unixs), over connections of two kinds: used once for streams, kept for posts. */
 import http from 'node:http';
 import https from 'node:https';
+import { errnoCode, errnoText } from '../../base/go-errno.ts';
 import type { Clock } from '../../base/ports.ts';
 import { answerTimeoutMs, dialTimeoutMs, pipelineIdleMs, pipelineWorkersMax } from './limits.ts';
 
@@ -89,17 +90,21 @@ function addressOf(url: string): http.RequestOptions {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (url.startsWith('https:') ? 443 : 80) : port };
 }
 
-/** An error as etcd's logs show it: the operating system's code is what one searches for. */
+/** An error as etcd's logs show it: "dial tcp 127.0.0.1:2380: connect: connection refused". */
 export function errorText(problem: unknown): string {
-  if (!(problem instanceof Error)) return String(problem);
-  if (problem instanceof AggregateError && problem.message === '') return problem.errors.map(errorText).join('; ');
-  return problem.message;
+  if (problem instanceof AggregateError && problem.errors.length > 0) return errorText(problem.errors[0]);
+  if (problem instanceof Error && 'syscall' in problem && problem.syscall === 'connect') {
+    const { address = '', port } = problem as { readonly address?: string; readonly port?: number };
+    const target =
+      port === undefined ? `unix ${address}` : `tcp ${address.includes(':') ? `[${address}]` : address}:${port}`;
+    return `dial ${target}: connect: ${errnoText(problem)}`;
+  }
+  return errnoText(problem);
 }
 
 /** True if the peer's machine answered, but nothing listens there. */
 export function isRefused(problem: unknown): boolean {
   if (problem instanceof AggregateError) return problem.errors.some(isRefused);
-  return (
-    problem instanceof Error && 'code' in problem && (problem.code === 'ECONNREFUSED' || problem.code === 'ENOENT')
-  );
+  const code = errnoCode(problem);
+  return code === 'ECONNREFUSED' || code === 'ENOENT';
 }

@@ -250,7 +250,7 @@ const eof = 'EOF';
 const protocolErrors: ReadonlySet<string> = new Set(['StreamError', 'ProtoError']);
 
 function endText(problem: Error): string {
-  return problem.message === 'aborted' ? 'unexpected EOF' : problem.message;
+  return problem.message === 'aborted' ? 'unexpected EOF' : errorText(problem);
 }
 
 function headerOf(response: IncomingMessage, name: string): string | null {
