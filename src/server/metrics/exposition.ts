@@ -1,5 +1,5 @@
 /** Prometheus' text format, byte for byte as Go's client prints it: families, label names and label values sorted. */
-import type { Family, Metric, Registry, SummaryReading } from './registry.ts';
+import type { Child, Family, Metric, Registry, SummaryReading } from './registry.ts';
 import { Histogram } from './registry.ts';
 
 export const expositionContentType = 'text/plain; version=0.0.4; charset=utf-8; escaping=values';
@@ -19,18 +19,30 @@ interface Labelled {
 }
 
 function exposeFamily(family: Family<Metric>): string {
+  const children = sortedChildren(family);
+  if (children.length === 0) return '';
+  const { name } = family;
+  let text = `# HELP ${name} ${escapeHelp(family.help)}\n# TYPE ${name} ${family.type}\n`;
+  for (const child of children) text += exposeMetric(name, child.labels, child.metric);
+  return text;
+}
+
+/** Sorting and escaping again at every scrape would stall the member for milliseconds: a family's list is kept while it lasts. */
+const sortedLists = new WeakMap<readonly Child<Metric>[], readonly Labelled[]>();
+
+function sortedChildren(family: Family<Metric>): readonly Labelled[] {
+  const list = family.children();
+  const known = sortedLists.get(list);
+  if (known !== undefined) return known;
   const order = family.labelNames.map((name, index) => ({ name, index })).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const children: Labelled[] = [];
-  for (const { labelValues, metric } of family.children()) {
+  const sorted = list.map(({ labelValues, metric }) => {
     const sortKey = order.map(({ index }) => labelValues[index] ?? '');
     const labels = order.map(({ name }, at) => `${name}="${escapeLabel(sortKey[at] ?? '')}"`).join(',');
-    children.push({ labels, sortKey, metric });
-  }
-  if (children.length === 0) return '';
-  children.sort(byLabelValues);
-  const { name } = family;
-  const lines = children.map((child) => exposeMetric(name, child.labels, child.metric));
-  return `# HELP ${name} ${escapeHelp(family.help)}\n# TYPE ${name} ${family.type}\n${lines.join('')}`;
+    return { labels, sortKey, metric };
+  });
+  sorted.sort(byLabelValues);
+  sortedLists.set(list, sorted);
+  return sorted;
 }
 
 function byLabelValues(a: Labelled, b: Labelled): number {

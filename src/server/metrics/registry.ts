@@ -78,6 +78,12 @@ export interface SummaryReading {
 export type Metric = Counter | Gauge | Histogram | Reading | SummaryReading;
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary';
 
+export interface Child<M extends Metric> {
+  /** In the order of the family's label names. */
+  readonly labelValues: readonly string[];
+  readonly metric: M;
+}
+
 /** Label combinations of one family beyond this many are a bug, such as a label that holds a key. */
 export const childrenMax = 10_000;
 
@@ -88,7 +94,8 @@ export class Family<M extends Metric> {
   readonly type: MetricType;
   readonly labelNames: readonly string[];
   readonly #create: () => M;
-  readonly #children = new Map<string, { readonly labelValues: readonly string[]; readonly metric: M }>();
+  readonly #children = new Map<string, Child<M>>();
+  #list: readonly Child<M>[] | null = null;
 
   constructor(name: string, help: string, type: MetricType, labelNames: readonly string[], create: () => M) {
     this.name = name;
@@ -107,16 +114,20 @@ export class Family<M extends Metric> {
     invariant(this.#children.size < childrenMax, `${this.name} has at most ${childrenMax} label combinations`);
     const metric = this.#create();
     this.#children.set(key, { labelValues, metric });
+    this.#list = null;
     return metric;
   }
 
   /** Forgets all metrics of the family; those handed out before are no longer printed. */
   clear(): void {
     this.#children.clear();
+    this.#list = null;
   }
 
-  children(): Iterable<{ readonly labelValues: readonly string[]; readonly metric: M }> {
-    return this.#children.values();
+  /** The same array until a metric is added or the family is cleared. */
+  children(): readonly Child<M>[] {
+    this.#list ??= [...this.#children.values()];
+    return this.#list;
   }
 }
 
