@@ -7,6 +7,7 @@ Runs the processes of a Procfile, or a whole etcd cluster, in one terminal.
 Commands
   start [NAME…]        Start all entries of the Procfile, or those named
   check                Check the Procfile and print its entries
+  env [--explain]      Print what env files set, and which file wins
   version              Print the version
   help [start]         Print this, or all flags of start
 
@@ -23,25 +24,23 @@ Example: clusterctl start --members 3
 `;
 
 const start = `Usage: clusterctl start [NAME…] [flags]
-
 Ctrl-C ends all processes, a second Ctrl-C kills them.
-
   -f, --procfile FILE    The Procfile (default Procfile; - reads stdin)
   -d, --basedir DIR      Change to this folder first
+  -e, --env FILES        Comma-separated (default .env)
+      --env-rules R      goreman (default): environment, then first file, win;
+                         foreman: the last file wins
   -m, --formation F      all=1,web=2: instances of each entry; others have none
   -b, --base-port N      PORT of the first entry; +100 for each (default 5000)
       --set-ports=false  Leave PORT alone
       --members N        No Procfile: a cluster of N etcd members
       --etcd WHICH       bundled (default), system, or a binary or its folder
-      --state-dir DIR    Of generated clusters (default .clusterctl beside
-                         the Procfile): their data, names and ports
+      --state-dir DIR    Of generated clusters (default .clusterctl)
   -t, --grace TIME       From Ctrl-C to SIGKILL (default 10s)
       --exit-on-error    End all when one fails, and exit 1
       --exit-on-stop=false  Stay when no process is left
       --logtime=false    No time before each line
-  -c, --color[=WHEN]     auto (default), always, never; also NO_COLOR,
-                         FORCE_COLOR
-
+  -c, --color[=WHEN]     auto (default), always, never
 Example: clusterctl start -m etcd=3,web=1
 `;
 

@@ -6,7 +6,7 @@ import { helpText } from './help.ts';
 import { suggest } from './suggest.ts';
 import { syntax } from './syntax.ts';
 
-const commands = ['start', 'check', 'version', 'help'];
+const commands = ['start', 'check', 'env', 'version', 'help'];
 
 /** Set when the program is bundled. */
 const version = process.env['CLUSTERCTL_VERSION'] ?? 'unbundled';
@@ -27,6 +27,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return print(`clusterctl ${version}\n`);
     case 'check':
       return (await import('./commands/check.ts')).check(values);
+    case 'env':
+      return (await import('./commands/env.ts')).env(values);
     case 'start':
       return start(parsed.value);
     default: {

@@ -36,7 +36,8 @@ export function complain(message: string): void {
   process.stderr.write(`clusterctl: ${message}\n`);
 }
 
-function printProblems(problems: readonly Problem[]): void {
+/** All of them, up to a screenful, on stderr. */
+export function printProblems(problems: readonly Problem[]): void {
   for (const problem of problems.slice(0, problemsShownMax)) complain(formatProblem(problem));
   const more = problems.length - problemsShownMax;
   if (more > 0) complain(`… and ${more} more problems`);

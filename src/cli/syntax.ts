@@ -2,7 +2,7 @@
 
 import { parseDuration } from '../base/duration.ts';
 import type { Flag } from '../base/go-flags.ts';
-import { boolFlag, stringFlag, uintFlag } from '../base/go-flags.ts';
+import { boolFlag, enumFlag, stringFlag, uintFlag } from '../base/go-flags.ts';
 import { err, ok } from '../base/result.ts';
 import type { Formation } from '../supervisor/formation.ts';
 import { parseFormation } from '../supervisor/formation.ts';
@@ -20,9 +20,12 @@ const flags = {
   'base-port': uintFlag(5000),
   basedir: stringFlag(''),
   color: colourFlag(),
+  env: optionalFlag(),
+  'env-rules': enumFlag('goreman', 'foreman'),
   etcd: stringFlag('bundled'),
   'exit-on-error': boolFlag(false),
   'exit-on-stop': boolFlag(true),
+  explain: boolFlag(false),
   formation: formationFlag(),
   grace: graceFlag(),
   help: boolFlag(false),
@@ -41,6 +44,7 @@ export const syntax: Syntax<typeof flags> = {
     c: 'color',
     colour: 'color',
     d: 'basedir',
+    e: 'env',
     f: 'procfile',
     h: 'help',
     logtime: 'timestamps',
@@ -57,6 +61,11 @@ export const syntax: Syntax<typeof flags> = {
 };
 
 export type Options = Arguments<typeof flags>['values'];
+
+/** Null unless given. */
+function optionalFlag(): Flag<string | null> {
+  return { default: null, standsAlone: false, parse: (text) => ok(text) };
+}
 
 /** Bare `--color` means always. */
 function colourFlag(): Flag<ColourChoice> {

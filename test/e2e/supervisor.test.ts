@@ -207,6 +207,28 @@ describe('clusterctl start', () => {
     expect(run.lines).toContain('x | 1:foo 2:foo 4:$FOO 5:$FOO 6: 7:foo 8:7000');
   });
 
+  it('adds what env files say, and stops at one that it cannot read', async () => {
+    procfile('p: echo A=$A Z=$Z PORT=$PORT\n');
+    writeFileSync(join(cwd, '.env'), 'A="from file"\nZ=file\nPORT=7000\n');
+    const [goreman, foreman, explained] = [
+      runIn({ Z: 'parent' }, 'start'),
+      runIn({ Z: 'parent' }, 'start', '--env-rules=foreman'),
+      runIn({ Z: 'parent' }, 'env', '--explain'),
+    ];
+    await Promise.all([goreman, foreman, explained].map((run) => run.ended));
+    expect(goreman.lines).toContain('p | A=from file Z=parent PORT=5000');
+    expect(foreman.lines).toContain('p | A=from file Z=file PORT=7000');
+    expect(explained.lines[1]).toBe('.env:2: Z="file" (not used: the environment has it)');
+
+    writeFileSync(join(cwd, '.env'), 'A="open\n');
+    const broken = clusterctl('start');
+    expect(await broken.ended).toMatchObject({ code: 2 });
+    expect(broken.stderr).toBe('clusterctl: .env:1:3: the quote of A is never closed (add a ")\n');
+    const missing = clusterctl('start', '-env', 'nosuch');
+    expect(await missing.ended).toMatchObject({ code: 1 });
+    expect(missing.stderr).toContain('clusterctl: nosuch: cannot read this env file');
+  });
+
   it('colours when told to, not in a pipe', async () => {
     procfile('a: echo x\n');
     const [plain, forced, flag, off] = [

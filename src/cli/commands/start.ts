@@ -7,6 +7,7 @@ import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
 import { loadOrCreateCluster, memberDataDir } from '../../supervisor/cluster-state.ts';
 import { displayWidth } from '../../supervisor/display-width.ts';
+import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
 import { chooseEtcd } from '../../supervisor/etcd-binary.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
@@ -19,6 +20,7 @@ import type { ProcessSpec } from '../../supervisor/process.ts';
 import { describeExit } from '../../supervisor/process.ts';
 import { Supervisor } from '../../supervisor/supervisor.ts';
 import { exitCode } from '../exit-codes.ts';
+import { readEnvFiles } from '../read-env.ts';
 import { complain, readProcfile } from '../read-procfile.ts';
 import type { ColourChoice, Options } from '../syntax.ts';
 import { enterBasedir } from './basedir.ts';
@@ -40,25 +42,36 @@ export async function start(request: StartRequest): Promise<number> {
   const { options } = request;
   const entered = enterBasedir(options.basedir);
   if (!entered.ok) return failed(entered.error);
-  const planned = plan(request);
+  const variables = readEnvFiles(options);
+  if (!variables.ok) return variables.error;
+  const added = effective(variables.value);
+  const environment = { ...process.env, ...added };
+  const planned = plan(request, basePort(request, added));
   if (!planned.ok) return planned.error;
   const specs = planned.value;
 
   const needsEtcd = specs.some((spec) => programOf(spec.command) === 'etcd');
-  const etcd = etcdFor(options, needsEtcd || request.given.has('etcd'));
+  const etcd = etcdFor(options, environment['PATH'] ?? '', needsEtcd || request.given.has('etcd'));
   if (!etcd.ok) return failed(etcd.error);
   try {
     const stateDir = stateDirOf(request);
     const clusters = await clustersOf(specs, stateDir);
     if (!clusters.ok) return failed(clusters.error);
-    const describe = (spec: Spec) => processSpec(spec, clusters.value, stateDir, etcd.value, options);
+    const describe = (spec: Spec) =>
+      processSpec(spec, { environment, clusters: clusters.value, stateDir, etcd: etcd.value, options });
     return await supervise(specs, describe, options);
   } finally {
     etcd.value.close();
   }
 }
 
-function plan(request: StartRequest): Result<readonly Spec[], number> {
+/** foreman takes the base port from PORT of an env file; goreman knows only its flag. */
+function basePort({ options, given }: StartRequest, added: Readonly<Record<string, string>>): number {
+  const fromFile = options['env-rules'] === 'foreman' && !given.has('base-port') ? Number(added['PORT']) : Number.NaN;
+  return Number.isInteger(fromFile) && fromFile >= 0 ? fromFile : options['base-port'];
+}
+
+function plan(request: StartRequest, firstPort: number): Result<readonly Spec[], number> {
   const { options, names, given } = request;
   if (options.members !== null) {
     const clash = ['procfile', 'formation'].find((flag) => given.has(flag));
@@ -71,7 +84,7 @@ function plan(request: StartRequest): Result<readonly Spec[], number> {
   const planned = planProcesses(procfile.value.entries, {
     formation: options.formation,
     only: names,
-    basePort: options['base-port'],
+    basePort: firstPort,
     setPorts: options['set-ports'],
   });
   if (planned.ok) return planned;
@@ -87,8 +100,7 @@ function chosenMembers(members: readonly Spec[], names: readonly string[]): Resu
   return err(exitCode.failed);
 }
 
-function etcdFor(options: Options, needed: boolean): Result<EtcdChoice, string> {
-  const path = process.env['PATH'] ?? '';
+function etcdFor(options: Options, path: string, needed: boolean): Result<EtcdChoice, string> {
   const shims = join(dirname(realpathSync(process.argv[1] ?? '.')), 'shims');
   const chosen = chooseEtcd(options.etcd, shims, path, process.cwd());
   // Other processes do not care whether the bundled programs are built.
@@ -116,13 +128,16 @@ async function clustersOf(
   return ok(clusters);
 }
 
-function processSpec(
-  spec: Spec,
-  clusters: ReadonlyMap<string, GeneratedCluster>,
-  stateDir: string,
-  etcd: EtcdChoice,
-  options: Options,
-): ProcessSpec {
+interface Surroundings {
+  /** Of the supervisor, with the variables of env files. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clusters: ReadonlyMap<string, GeneratedCluster>;
+  readonly stateDir: string;
+  readonly etcd: EtcdChoice;
+  readonly options: Options;
+}
+
+function processSpec(spec: Spec, { environment, clusters, stateDir, etcd, options }: Surroundings): ProcessSpec {
   const cluster = spec.cluster === null ? undefined : clusters.get(spec.cluster);
   const member = cluster?.members.find((one) => one.name === spec.name);
   const dataDir = memberDataDir(stateDir, spec.name);
@@ -131,7 +146,7 @@ function processSpec(
     command: spec.command,
     cwd: process.cwd(),
     env: {
-      ...process.env,
+      ...environment,
       PATH: etcd.path,
       ...spec.env,
       ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),

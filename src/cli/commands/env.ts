@@ -1,0 +1,25 @@
+/** `clusterctl env`: what the env files add to the environment of the processes, and with `--explain` why. */
+import { effective } from '../../supervisor/env-file/merge.ts';
+import { exitCode } from '../exit-codes.ts';
+import { readEnvFiles } from '../read-env.ts';
+import { complain } from '../read-procfile.ts';
+import type { Options } from '../syntax.ts';
+import { enterBasedir } from './basedir.ts';
+
+export function env(options: Options): number {
+  const entered = enterBasedir(options.basedir);
+  if (!entered.ok) {
+    complain(entered.error);
+    return exitCode.failed;
+  }
+  const variables = readEnvFiles(options);
+  if (!variables.ok) return variables.error;
+  const lines = options.explain
+    ? variables.value.map(({ key, value, file, line, shadowedBy }) => {
+        const fate = shadowedBy === null ? 'used' : `not used: ${shadowedBy} has it`;
+        return `${file}:${line}: ${key}=${JSON.stringify(value)} (${fate})`;
+      })
+    : Object.entries(effective(variables.value)).map(([key, value]) => `${key}=${value}`);
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  return exitCode.ok;
+}
