@@ -42,7 +42,7 @@ export type ParsedCommand =
     };
 
 /** The version of etcd whose behaviour this member has; clients and tools compare it. */
-export const etcdVersion = '3.6.5';
+const etcdVersion = '3.6.5';
 
 const defaultInitialCluster = allFlags['initial-cluster'].default;
 

@@ -7,7 +7,7 @@ import { err, ok } from '../../base/result.ts';
 type Stage = 'ALPHA' | 'BETA';
 
 /** The known gates; AllAlpha and AllBeta switch every gate of their stage that is not named itself. */
-export const featureGates = {
+const featureGates = {
   AllAlpha: { initially: false, stage: 'ALPHA' },
   AllBeta: { initially: false, stage: 'BETA' },
   CompactHashCheck: { initially: false, stage: 'ALPHA' },
@@ -34,6 +34,13 @@ export function gatesText(gates: SetGates): string {
     .map(([gate, on]) => `${gate}=${on}`)
     .sort()
     .join(',');
+}
+
+/** The state of every gate, by name, for metrics. */
+export function gateStates(gates: SetGates): readonly { name: string; stage: string; enabled: boolean }[] {
+  return Object.entries(featureGates).map(([name, { initially, stage }]) => {
+    return { name, stage, enabled: (isGate(name) ? gates.get(name) : undefined) ?? initially };
+  });
 }
 
 /** Adds what `text` says to `before`. The error is etcd's text. */

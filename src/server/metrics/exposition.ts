@@ -2,8 +2,6 @@
 import type { Child, Family, Metric, Registry, SummaryReading } from './registry.ts';
 import { Histogram } from './registry.ts';
 
-export const expositionContentType = 'text/plain; version=0.0.4; charset=utf-8; escaping=values';
-
 /** The body of GET /metrics. A family without metrics is left out. */
 export function expose(registry: Registry): string {
   let text = '';

@@ -22,7 +22,7 @@ export class Counter {
   }
 }
 
-export class Gauge {
+class Gauge {
   #value = 0;
 
   set(value: number): void {

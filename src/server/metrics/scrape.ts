@@ -1,5 +1,4 @@
 /** Everything GET /metrics prints, put together. */
-import { featureGates, gateEnabled, type SetGates } from '../config/feature-gates.ts';
 import { expose } from './exposition.ts';
 import { type GrpcMetrics, registerGrpcMetrics } from './grpc.ts';
 import { type MemberMetrics, registerMemberMetrics } from './member.ts';
@@ -18,24 +17,19 @@ export interface AllMetrics {
 export interface MetricsOptions {
   /** --metrics. */
   readonly mode: 'basic' | 'extensive';
-  readonly featureGates: SetGates;
-  /** The version that etcd_server_version states. */
-  readonly version: string;
+  /** For etcd_server_feature_enabled: every feature gate. */
+  readonly features: readonly { readonly name: string; readonly stage: string; readonly enabled: boolean }[];
 }
 
-/** All metrics of one process. The member sets server.id, server.clusterVersion and everything that changes. */
+/** All metrics of one process, at zero: their subsystems move them. Listens to the garbage collector from now on. */
 export function createMetrics(options: MetricsOptions): AllMetrics {
   const registry = new Registry();
   const member = registerMemberMetrics(registry);
   const grpc = registerGrpcMetrics(registry, options.mode);
   const { threads } = registerProcessMetrics(registry);
   registerRuntimeMetrics(registry, threads);
-
-  member.server.version.labels(options.version).set(1);
-  member.server.goVersion.labels(process.version).set(1);
-  for (const [name, { stage }] of Object.entries(featureGates)) {
-    const gate = name as keyof typeof featureGates; // Object.entries forgets the keys' type
-    member.server.featureEnabled.labels(name, stage).set(gateEnabled(options.featureGates, gate) ? 1 : 0);
+  for (const { name, stage, enabled } of options.features) {
+    member.server.featureEnabled.labels(name, stage).set(enabled ? 1 : 0);
   }
 
   const inFlight = registry.gauge(

@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest';
 import type { ParsedCommand } from '../../../src/server/config/command.ts';
 import { parseCommand } from '../../../src/server/config/command.ts';
 import type { EtcdConfig } from '../../../src/server/config/config.ts';
+import { startFields } from '../../../src/server/config/describe.ts';
 import { allFlags, environmentName, etcdFlags } from '../../../src/server/config/flags.ts';
 import { flagHelp } from '../../../src/server/config/help.ts';
 import { notYetEffective } from '../../../src/server/config/support.ts';
+import { encodeRecord } from '../../../src/server/log/encode.ts';
 
 function parse(args: string[], environment: Record<string, string> = {}, file = ''): Promise<ParsedCommand> {
   return parseCommand({ program: 'etcd', args, environment, readFile: () => file });
@@ -172,6 +174,22 @@ describe('configuration', () => {
   ])('refuses %j', async (args, error) => {
     expect(await finalError(args)).toBe(error);
   });
+});
+
+test('the line of a starting member shows the settings as etcd does', async () => {
+  const recorded = readFileSync(new URL('../../testdata/log/etcd-json.log', import.meta.url), 'utf8').split('\n');
+  const line = recorded.find((one) => one.includes('"starting an etcd server"')) ?? '';
+  const { level, ts, caller, msg, ...theirs } = JSON.parse(line);
+  const initialCluster = 'infra1=http://127.0.0.1:12380,infra2=http://127.0.0.1:22380,infra3=http://127.0.0.1:32380';
+  const config = await configOf([...example, '--initial-cluster', initialCluster]);
+  const fields = startFields(config, { version: '3.6.5', memberInitialized: false, processors: 2 });
+  const encoded = encodeRecord({ level: 'info', timeUs: 0, logger: '', caller, message: msg, fields }, 'json');
+  const { level: _level, ts: _ts, caller: _caller, msg: _msg, ...ours } = JSON.parse(encoded);
+  expect(Object.keys(ours)).toEqual(Object.keys(theirs));
+  const honest = ['git-sha', 'go-version', 'go-os', 'go-arch'];
+  const shown = (all: Record<string, unknown>) => Object.entries(all).filter(([key]) => !honest.includes(key));
+  expect(shown(ours)).toEqual(shown(theirs));
+  expect([level, typeof ts]).toEqual(['info', 'string']);
 });
 
 describe('flags on their way out', () => {
