@@ -60,7 +60,10 @@ async function startVoter(realUrl: string, token: string): Promise<Voter> {
   const cluster = newCluster(ours.id, [ours, real]);
   const received: Message[] = [];
   const logged: string[] = [];
-  const log = (message: string, fields?: unknown) => logged.push(`${message} ${JSON.stringify(fields)}`);
+  const log = (message: string, fields?: unknown) =>
+    logged.push(
+      `${message} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))}`,
+    );
   const transport: PeerTransport = new PeerTransport({
     localId: ours.id,
     clusterId: cluster.clusterId,

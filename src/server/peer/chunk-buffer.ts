@@ -20,6 +20,11 @@ export class ChunkBuffer {
   private partBytes = 0;
   private header: Buffer | null = null;
 
+  /** Bytes gathered so far, framing included. */
+  get length(): number {
+    return this.partBytes + this.out.pos - this.segmentStart;
+  }
+
   isEmpty(): boolean {
     return this.header === null;
   }

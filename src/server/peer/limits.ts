@@ -12,6 +12,9 @@ export const dialTimeoutMs = 2_000;
 /** From the request to the answer's headers: dialling a stopped process succeeds, only its silence shows. */
 export const answerTimeoutMs = 5_000;
 
+/** From a snapshot's request to its answer, which comes when the receiver has stored the whole database. */
+export const snapshotAnswerTimeoutMs = 10 * 60_000;
+
 /** Messages that one stream may hold unsent. */
 export const streamMessagesMax = 4_096;
 /** Bytes that one stream may hold unsent before more are dropped; etcd has no such bound, Node would grow until it dies. */

@@ -241,7 +241,7 @@ function serveSnapshot(options: PeerHandlerOptions, request: IncomingMessage, re
         'remote-snapshot-sender-id': headerOf(request, 'x-server-from'),
         error: refusal.message,
       });
-      response.setHeader('Connection', 'close');
+      request.resume(); // a sender cut off in the middle would not see the answer
       answerError(response, refusal.status, refusal.message);
     },
   );

@@ -14,6 +14,8 @@ export interface PeerRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly kind: ConnectionKind;
+  /** From the connection to the answer's headers; absent: `answerTimeoutMs`. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** Certificates and trust for https and unixs. */
@@ -38,7 +40,7 @@ export class Requester {
 
   /**
    * A request to be ended by the caller. It fails (its 'error' event) when the connection takes longer than `dialTimeoutMs`, or
-   * the answer's headers longer than `answerTimeoutMs` after that; an answer's body may take for ever.
+   * the answer's headers longer than allowed after that; an answer's body may take for ever.
    */
   request(request: PeerRequest): http.ClientRequest {
     const secure = request.url.startsWith('https:') || request.url.startsWith('unixs:');
@@ -51,18 +53,18 @@ export class Requester {
     };
     const clientRequest = secure ? https.request(options) : http.request(options);
     clientRequest.setNoDelay(true);
-    this.limitWaiting(clientRequest);
+    this.limitWaiting(clientRequest, request.answerTimeoutMs ?? answerTimeoutMs);
     return clientRequest;
   }
 
-  private limitWaiting(request: http.ClientRequest): void {
+  private limitWaiting(request: http.ClientRequest, answerMs: number): void {
     const timeout = (): void => {
       request.destroy(new Error('i/o timeout'));
     };
     let timer = this.clock.after(dialTimeoutMs, timeout);
     const restart = (): void => {
       timer.cancel();
-      timer = this.clock.after(answerTimeoutMs, timeout);
+      timer = this.clock.after(answerMs, timeout);
     };
     request.once('socket', (socket) => {
       if (!socket.connecting) restart();

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { encodeMessage, type Message } from '../../proto/raftpb.ts';
 import { formatId } from '../cluster/ids.ts';
 import { memberRemovedText, type PeerContext, requestHeaders } from './context.ts';
+import { snapshotAnswerTimeoutMs } from './limits.ts';
 import type { PeerStatus } from './peer-status.ts';
 import { readAnswer } from './pipeline.ts';
 import { errorText } from './requester.ts';
@@ -67,6 +68,7 @@ function post(
       path: '/raft/snapshot',
       headers,
       kind: 'pipeline',
+      answerTimeoutMs: snapshotAnswerTimeoutMs,
     });
     const abort = (): void => {
       request.destroy(new Error('stopped'));
@@ -76,6 +78,7 @@ function post(
     const settle = (failure: string | null): void => {
       signal.removeEventListener('abort', abort);
       body.destroy();
+      if (!request.writableFinished) request.destroy(); // refused before all was sent: the connection is of no more use
       resolve(failure);
     };
     request.on('error', (problem) => settle(errorText(problem)));

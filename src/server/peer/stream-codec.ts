@@ -47,10 +47,10 @@ export interface StreamEncoder {
 
 export interface StreamDecoder {
   /**
-   * Decodes what is complete; `deliver` gets each message and its encoded size, heartbeats of the link excepted. Entries do not
+   * Decodes what is complete; `deliver` gets each message, heartbeats of the link excepted. Entries do not
    * pin network buffers: their data is in buffers of about its own size. Throws StreamError or ProtoError, and is then unusable.
    */
-  push(chunk: Buffer, deliver: (message: Message, bytes: number) => void): void;
+  push(chunk: Buffer, deliver: (message: Message) => void): void;
 }
 
 export function newStreamEncoder(type: StreamType): StreamEncoder {
@@ -95,7 +95,7 @@ class MessageDecoder implements StreamDecoder {
   /** Of the frame being read; null between frames. */
   private frameLength: number | null = null;
 
-  push(chunk: Buffer, deliver: (message: Message, bytes: number) => void): void {
+  push(chunk: Buffer, deliver: (message: Message) => void): void {
     this.queue.push(chunk);
     for (;;) {
       if (this.frameLength === null) {
@@ -106,7 +106,7 @@ class MessageDecoder implements StreamDecoder {
       const bytes = this.queue.take(this.frameLength);
       this.frameLength = null;
       const message = decodeMessage(new Reader(bytes));
-      if (!isLinkHeartbeat(message)) deliver(detached(message), bytes.length);
+      if (!isLinkHeartbeat(message)) deliver(detached(message));
     }
   }
 }
@@ -193,11 +193,11 @@ class MsgAppDecoder implements StreamDecoder {
     this.remoteId = remoteId;
   }
 
-  push(chunk: Buffer, deliver: (message: Message, bytes: number) => void): void {
+  push(chunk: Buffer, deliver: (message: Message) => void): void {
     this.queue.push(chunk);
     while (this.queue.length >= this.bytesNeeded()) {
       const message = this.advance();
-      if (message !== null) deliver(detached(message), this.frameBytes);
+      if (message !== null) deliver(detached(message));
     }
   }
 

@@ -1,6 +1,7 @@
 /** The receiving end of one stream: dials the peer until it answers, decodes what it sends, and dials again when that ends. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Timer } from '../../base/ports.ts';
+import type { Message } from '../../proto/raftpb.ts';
 import { formatId } from '../cluster/ids.ts';
 import { memberRemovedText, type PeerContext, requestHeaders } from './context.ts';
 import { dialRetryMs, streamReadTimeoutMs } from './limits.ts';
@@ -181,14 +182,15 @@ export class StreamReader {
     this.state = state;
     this.status.activate();
     logger.info('established TCP streaming connection with remote peer', this.fields());
+    const deliver = (message: Message): void => {
+      if (this.state === state) this.context.receive(message);
+    };
     response.on('data', (chunk: Buffer) => {
       if (this.state !== state) return;
       lastByteAt = clock.monotonicMs();
+      metrics.receivedBytes(from, chunk.length);
       try {
-        decoder.push(chunk, (message, bytes) => {
-          metrics.receivedBytes(from, bytes);
-          if (this.state === state) this.context.receive(message);
-        });
+        decoder.push(chunk, deliver);
       } catch (problem) {
         if (!(problem instanceof Error) || !protocolErrors.has(problem.name)) throw problem;
         metrics.receivedFailure(from);

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Timer } from '../../base/ports.ts';
-import { type Message, sizeMessage } from '../../proto/raftpb.ts';
+import type { Message } from '../../proto/raftpb.ts';
 import { formatId } from '../cluster/ids.ts';
 import { ChunkBuffer } from './chunk-buffer.ts';
 import type { PeerContext } from './context.ts';
@@ -24,11 +24,11 @@ interface Attachment {
   readonly chunk: ChunkBuffer;
   /** Writes that the socket has not completed, oldest first: how many messages and bytes each carries. */
   readonly writes: { readonly messages: number; readonly bytes: number }[];
-  /** Sums over `writes` and the chunk being filled. */
+  /** In `writes` and in the chunk being filled. */
   pendingMessages: number;
-  pendingBytes: number;
+  /** In `writes`. */
+  writtenBytes: number;
   chunkMessages: number;
-  chunkBytes: number;
   flushScheduled: boolean;
   /** Writes what this loop turn has encoded; made once, so that scheduling it allocates nothing. */
   readonly flush: () => void;
@@ -40,6 +40,7 @@ interface Attachment {
 export class StreamWriter {
   private readonly context: PeerContext;
   private readonly peerId: bigint;
+  private readonly peerText: string;
   private readonly type: StreamType;
   private readonly status: PeerStatus;
   private readonly onDetached: () => void;
@@ -48,6 +49,7 @@ export class StreamWriter {
   constructor(context: PeerContext, peerId: bigint, type: StreamType, status: PeerStatus, onDetached: () => void) {
     this.context = context;
     this.peerId = peerId;
+    this.peerText = formatId(peerId);
     this.type = type;
     this.status = status;
     this.onDetached = onDetached;
@@ -69,9 +71,8 @@ export class StreamWriter {
       chunk: new ChunkBuffer(),
       writes: [],
       pendingMessages: 0,
-      pendingBytes: 0,
+      writtenBytes: 0,
       chunkMessages: 0,
-      chunkBytes: 0,
       flushScheduled: false,
       flush: () => this.flush(attachment),
       stalledSince: null,
@@ -83,7 +84,7 @@ export class StreamWriter {
     const type = streamTypeName[this.type];
     logger.info('set message encoder', {
       from: formatId(this.context.localId),
-      to: formatId(this.peerId),
+      to: this.peerText,
       'stream-type': type,
     });
     this.status.activate();
@@ -96,14 +97,14 @@ export class StreamWriter {
   send(message: Message): boolean {
     const attachment = this.attachment;
     if (attachment === null) return false;
-    if (attachment.pendingMessages >= streamMessagesMax || attachment.pendingBytes >= streamPendingBytesMax)
+    if (
+      attachment.pendingMessages >= streamMessagesMax ||
+      attachment.writtenBytes + attachment.chunk.length >= streamPendingBytesMax
+    )
       return false;
-    const bytes = sizeMessage(message);
     attachment.encoder.encode(message, attachment.chunk);
     attachment.pendingMessages++;
-    attachment.pendingBytes += bytes;
     attachment.chunkMessages++;
-    attachment.chunkBytes += bytes;
     this.scheduleFlush(attachment);
     return true;
   }
@@ -117,20 +118,21 @@ export class StreamWriter {
   private flush(attachment: Attachment): void {
     attachment.flushScheduled = false;
     if (attachment !== this.attachment || attachment.chunk.isEmpty()) return;
-    const { socket, chunkMessages: messages, chunkBytes: bytes } = attachment;
+    const { socket, chunkMessages: messages } = attachment;
+    const bytes = attachment.chunk.length;
     attachment.chunkMessages = 0;
-    attachment.chunkBytes = 0;
+    attachment.writtenBytes += bytes;
     attachment.writes.push({ messages, bytes });
     attachment.stalledSince ??= this.context.clock.monotonicMs();
     writeAll(socket, attachment.chunk.take(), () => this.written(attachment));
-    if (bytes > 0) this.context.metrics.sentBytes(formatId(this.peerId), bytes);
+    this.context.metrics.sentBytes(this.peerText, bytes);
   }
 
   private written(attachment: Attachment): void {
     const write = attachment.writes.shift();
     if (write === undefined) return;
     attachment.pendingMessages -= write.messages;
-    attachment.pendingBytes -= write.bytes;
+    attachment.writtenBytes -= write.bytes;
     attachment.stalledSince = attachment.writes.length === 0 ? null : this.context.clock.monotonicMs();
   }
 
@@ -147,7 +149,7 @@ export class StreamWriter {
   private fail(attachment: Attachment, action: 'write' | 'heartbeat', reason: string): void {
     if (attachment !== this.attachment) return;
     this.status.deactivate(action, streamTypeName[this.type], reason);
-    this.context.metrics.sentFailure(formatId(this.peerId));
+    this.context.metrics.sentFailure(this.peerText);
     this.release(attachment);
     attachment.socket.destroy();
     this.context.logger.warn('lost TCP streaming connection with remote peer', this.typedFields());
@@ -178,7 +180,7 @@ export class StreamWriter {
   async close(): Promise<void> {
     const socket = this.attachment?.socket;
     this.detach();
-    const fields = { 'stream-writer-type': streamTypeName[this.type], 'remote-peer-id': formatId(this.peerId) };
+    const fields = { 'stream-writer-type': streamTypeName[this.type], 'remote-peer-id': this.peerText };
     if (socket !== undefined) {
       this.context.logger.warn('closed TCP streaming connection with remote peer', fields);
       if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
@@ -187,7 +189,7 @@ export class StreamWriter {
   }
 
   private fields(): Record<string, string> {
-    return { 'local-member-id': formatId(this.context.localId), 'remote-peer-id': formatId(this.peerId) };
+    return { 'local-member-id': formatId(this.context.localId), 'remote-peer-id': this.peerText };
   }
 
   private typedFields(): Record<string, string> {

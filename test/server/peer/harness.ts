@@ -38,7 +38,9 @@ export async function startMember(id: bigint, rest: Partial<PeerTransportOptions
   const peerPort = createPeerPort({ handler: (request, response) => transport?.handler(request, response) });
   const url = `http://127.0.0.1:${await peerPort.listen('127.0.0.1', port)}`;
   const log = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
-    member.logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`);
+    member.logged.push(
+      `${level} ${message} ${JSON.stringify(fields ?? {}, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))}`,
+    );
   };
   const logger: StructuredLogger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
   const options: PeerTransportOptions = {
