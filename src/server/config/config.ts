@@ -75,7 +75,7 @@ export interface EtcdConfig {
   readonly advertisePeerUrls: readonly EtcdUrl[];
   readonly advertiseClientUrls: readonly EtcdUrl[];
 
-  /** "name=url,…" as given; `initialMembers` parses it. Ignored once there is a WAL. */
+  /** "name=url,…" as given. Ignored once there is a WAL. */
   readonly initialCluster: string;
   readonly initialClusterState: 'new' | 'existing';
   readonly initialClusterToken: string;
