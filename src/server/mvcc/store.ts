@@ -1,0 +1,200 @@
+/**
+ * The multi-version store of keys: an index in memory (key → revisions) over a log of records (revision → encoded KeyValue).
+ * Its behaviour is that of etcd's server/storage/mvcc; a store is a function of the writes and compactions made on it.
+ *
+ * Hot path: a read or write allocates little but its result. Benchmark: bench/mvcc.ts.
+ */
+import { err, ok, type Result } from '../../base/result.ts';
+import { type EncodedKeyValue, encodeDeletedKeyValue, keyOf } from '../../proto/mvccpb.ts';
+import { Compactor } from './compactor.ts';
+import { HashJob } from './hash-job.ts';
+import { KeyIndex, RevisionList } from './key-index.ts';
+import { MemoryRecordLog } from './memory-record-log.ts';
+import type { RecordLog } from './record-log.ts';
+import type {
+  Change,
+  KvHash,
+  LeaseBook,
+  RangeOptions,
+  RangeResult,
+  RevisionError,
+  StoreTotals,
+} from './store-types.ts';
+import { WriteTxn } from './write-txn.ts';
+
+const noLeases: LeaseBook = { keyLeaseChanged() {} };
+
+export class KvStore {
+  readonly index = new KeyIndex();
+  readonly log: RecordLog = new MemoryRecordLog();
+  readonly totals: StoreTotals = { ranges: 0, puts: 0, putBytes: 0, deletes: 0, txns: 0, compactedRevisions: 0 };
+  leases: LeaseBook = noLeases;
+  #revision = 1;
+  #compactRevision = -1;
+  readonly #compactor = new Compactor(this.index, this.log, this.totals);
+  readonly #txn = new WriteTxn(this, (revision) => {
+    this.#revision = revision;
+  });
+  readonly #found = new RevisionList();
+
+  /** The revision of the last write; 1 for an empty store. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Reads below it are refused; -1 before the first compaction. */
+  get compactRevision(): number {
+    return this.#compactRevision;
+  }
+
+  /** The compaction up to which old revisions are gone from the log; -1 before the first is finished. */
+  get finishedCompactRevision(): number {
+    return this.#compactor.finishedRevision;
+  }
+
+  /** Reads at a revision. */
+  range(options: RangeOptions): Result<RangeResult, RevisionError> {
+    this.totals.ranges++;
+    return this.rangeAt(options, this.#revision);
+  }
+
+  /** `range` with another notion of the current revision: a write transaction sees its own writes. */
+  rangeAt(options: RangeOptions, current: number): Result<RangeResult, RevisionError> {
+    if (options.revision > current) return err('future');
+    const revision = options.revision <= 0 ? current : options.revision;
+    if (revision < this.#compactRevision) return err('compacted');
+    const { key, rangeEnd } = options;
+    const found = this.#found;
+    found.reset();
+    if (options.countOnly) {
+      return ok({ kvs: [], count: this.index.range(key, rangeEnd, revision, 0, found), revision: current });
+    }
+    const limit = options.limit <= 0 ? Number.POSITIVE_INFINITY : options.limit;
+    const count = this.index.range(key, rangeEnd, revision, limit, found);
+    const kvs: EncodedKeyValue[] = [];
+    for (let i = 0; i < found.length; i++) {
+      kvs.push(this.log.read(found.mains[i] as number, found.subs[i] as number));
+    }
+    return ok({ kvs, count, revision: current });
+  }
+
+  /** Starts a write. There is one at a time: `end` it before anything else happens to the store. */
+  beginWrite(): WriteTxn {
+    this.#txn.begin(this.#revision);
+    return this.#txn;
+  }
+
+  /** The changes of a revision that was not compacted, in their order. */
+  changesAt(revision: number): Change[] {
+    return this.changesBetween(revision, revision, 0);
+  }
+
+  /**
+   * The changes of the revisions from `first` to `last`, in their order; after `max` changes (0 or less: never) it stops at the end of the
+   * revision it is in. The caller checks that `first` is above the compact revision.
+   */
+  changesBetween(first: number, last: number, max: number): Change[] {
+    const changes: Change[] = [];
+    const cursor = this.log.cursor(first, 0);
+    let revision = first;
+    while (cursor.next() && cursor.main <= last) {
+      if (max > 0 && changes.length >= max && cursor.main !== revision) break;
+      revision = cursor.main;
+      const record = cursor.bytes.subarray(cursor.start, cursor.end);
+      const key = keyOf(record);
+      if (cursor.tombstone) changes.push({ type: 'delete', revision, key, kv: encodeDeletedKeyValue(key, revision) });
+      else changes.push({ type: 'put', revision, key, kv: record });
+    }
+    return changes;
+  }
+
+  /** What a key was before a revision; null if it was not there, or that was compacted. */
+  previous(key: Uint8Array, revision: number): EncodedKeyValue | null {
+    if (revision - 1 < this.#compactRevision) return null;
+    const found = this.#found;
+    found.reset();
+    this.index.range(key, noBytes, revision - 1, 1, found);
+    return found.length === 0 ? null : this.log.read(found.mains[0] as number, found.subs[0] as number);
+  }
+
+  /**
+   * Refuses reads below `revision` from now on, and queues the removal of what nobody can read any more. `compactionStep` does the
+   * work; it is done once `finishedCompactRevision` has reached `revision`.
+   */
+  compact(revision: number): Result<void, RevisionError> {
+    if (revision <= this.#compactRevision) return err('compacted');
+    if (revision > this.#revision) return err('future');
+    this.#compactor.schedule(revision, this.#compactRevision);
+    this.#compactRevision = revision;
+    return ok(undefined);
+  }
+
+  /** Does some milliseconds of the queued compactions; true if none is left, or they wait for a hash to end. */
+  compactionStep(): boolean {
+    return this.#compactor.step();
+  }
+
+  /** The hash of history up to a revision; 0 is the current one. */
+  hashKv(revision: number): Result<KvHash, RevisionError> {
+    const begun = this.beginHashKv(revision);
+    if (!begun.ok) return begun;
+    let hash = begun.value.step();
+    while (hash === null) hash = begun.value.step();
+    return ok(hash);
+  }
+
+  /** `hashKv` in steps of some milliseconds. Until it is done or cancelled, compactions after the present one wait for it. */
+  beginHashKv(revision: number): Result<HashKvJob, RevisionError> {
+    const stored = this.#compactor.hashes.find((hash) => hash.hashRevision === revision);
+    if (stored !== undefined)
+      return ok(
+        new HashKvJob(
+          () => stored,
+          () => {},
+        ),
+      );
+    if (revision > 0 && revision < this.#compactRevision) return err('compacted');
+    if (revision > 0 && revision > this.#revision) return err('future');
+    const compactRevision = this.#compactRevision;
+    const hashRevision = revision === 0 ? this.#revision : revision;
+    const job = new HashJob({ index: this.index, log: this.log, compactRevision, revision: hashRevision, seed: 0 });
+    const unpin = this.#compactor.pin(compactRevision);
+    return ok(new HashKvJob(() => (job.step() ? { hash: job.hash, compactRevision, hashRevision } : null), unpin));
+  }
+
+  /**
+   * The part of the bucket `key` in Maintenance.Hash: carries on from the checksum of the buckets before it, over everything that is
+   * there. Not for large stores in production, as in etcd.
+   */
+  hashKeyBucket(seed: number): number {
+    const revision = Number.POSITIVE_INFINITY;
+    const job = new HashJob({ index: this.index, log: this.log, compactRevision: -1, revision, seed });
+    while (!job.step());
+    return job.hash;
+  }
+}
+
+const noBytes = new Uint8Array(0);
+
+/** A hash being computed. */
+export class HashKvJob {
+  readonly #advance: () => KvHash | null;
+  readonly #release: () => void;
+
+  constructor(advance: () => KvHash | null, release: () => void) {
+    this.#advance = advance;
+    this.#release = release;
+  }
+
+  /** Works for some milliseconds; the hash once it is complete, else null. */
+  step(): KvHash | null {
+    const hash = this.#advance();
+    if (hash !== null) this.#release();
+    return hash;
+  }
+
+  /** Gives up. */
+  cancel(): void {
+    this.#release();
+  }
+}
