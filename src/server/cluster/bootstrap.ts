@@ -165,7 +165,7 @@ function memberNamed(members: readonly Member[], name: string): Member {
 }
 
 /** Peer URLs of all members but the one named `local`, in byte order. */
-export function remotePeerUrls(members: readonly Member[], local: string): string[] {
+function remotePeerUrls(members: readonly Member[], local: string): string[] {
   return members
     .filter((member) => member.name !== local)
     .flatMap((member) => member.peerUrls)

@@ -18,8 +18,8 @@ export class JsonError extends Error {
   override readonly name = 'JsonError';
 }
 
-/** Deeper documents are refused; Go's limit. */
-export const jsonDepthMax = 10_000;
+/** Deeper documents are refused: what members exchange is flat, and the parser recurses. */
+export const jsonDepthMax = 100;
 
 /** Parses one JSON document. Throws JsonError. */
 export function parseJson(text: string): JsonValue {

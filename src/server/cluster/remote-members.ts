@@ -13,10 +13,10 @@ import type { ResolveHost } from './url-equality.ts';
 export type WarnAboutPeer = (message: string, fields: Readonly<Record<string, string>>) => void;
 
 /** How long one peer may take to answer; etcd's figure for joining. */
-export const fetchMembersTimeoutMs = 10_000;
+const fetchMembersTimeoutMs = 10_000;
 
 /** More than this is no member list. */
-export const membersBodyBytesMax = 16 * 1024 * 1024;
+const membersBodyBytesMax = 16 * 1024 * 1024;
 
 /** A FetchMembers that asks the URLs one after another; the first good answer counts. */
 export function fetchMembersOverHttp(
@@ -104,8 +104,8 @@ function requestOf(
 }
 
 /** How long and how often a host name is looked up; etcd's figures. */
-export const resolveTimeoutMs = 30_000;
-export const resolveRetryMs = 1_000;
+const resolveTimeoutMs = 30_000;
+const resolveRetryMs = 1_000;
 
 /** A ResolveHost over the system's resolver that retries for `resolveTimeoutMs`. */
 export function resolveHostOverDns(warn: WarnAboutPeer, clock: Clock): ResolveHost {
