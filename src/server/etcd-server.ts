@@ -223,6 +223,7 @@ function connectPeers(
       reportUnreachable: (id) => member.reportUnreachable(id),
       reportSnapshot: (id, success) => member.reportSnapshot(id, success),
       removedFromCluster: removed,
+      peerProcessGone: (id) => member.peerProcessGone(id),
     },
     clock: nodeClock,
     logger: logger.at('peer/transport.ts'),

@@ -64,6 +64,7 @@ export interface MemberApi {
   propose(field: number, raw: Uint8Array, done: (outcome: Result<ApplyResponse, RpcError>) => void): void;
   /** Calls done once, with null as soon as this member has applied a read index that a quorum confirmed after this call. */
   linearizableRead(done: (error: RpcError | null) => void): void;
+  /** In ascending order of their ids. */
   members(): readonly ClusterMember[];
   /** "3.6.0"; null until the leader has decided one. */
   clusterVersion(): string | null;

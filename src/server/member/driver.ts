@@ -6,7 +6,7 @@
  * and the responses that need durability are stepped or sent when the WAL says so (etcd-io/raft, AsyncStorageWrites).
  */
 import type { Result } from '../../base/result.ts';
-import type { Entry, HardState, Message } from '../../proto/raftpb.ts';
+import { type Entry, type HardState, type Message, messageType } from '../../proto/raftpb.ts';
 import type { RaftConfig } from '../../raft/config.ts';
 import { RawNode } from '../../raft/raw-node.ts';
 import type { MemoryStorage } from '../../raft/storage.ts';
@@ -162,6 +162,7 @@ export class RaftDriver {
   }
 
   private stepProposals(): void {
+    if (this.leader === 0n) return;
     let from = 0;
     while (from < this.proposals.length) {
       let bytes = 0;
@@ -174,7 +175,7 @@ export class RaftDriver {
       const result: Result<void, RaftError> = this.node.proposeEntries(
         whole ? this.proposals : this.proposals.slice(from, to),
       );
-      // Without a leader, or during a transfer, they wait here: a later pass tries again, and their owner's time-out bounds it.
+      // During a transfer, as without a leader, they wait here: a later pass tries again, and their owner's time-out bounds it.
       if (!result.ok) break;
       from = to;
     }
@@ -197,7 +198,7 @@ export class RaftDriver {
         this.savedState = state;
         this.lazyState = state;
       }
-      this.deliverAfterSaves(message.responses);
+      this.deliverAfterSaves(message.responses.filter(isForMember));
       return;
     }
     if (state !== null) this.savedState = state;
@@ -271,6 +272,14 @@ export class RaftDriver {
     this.ports.apply(message.entries);
     for (const response of message.responses) this.node.step(response);
   }
+}
+
+/**
+ * False for the acknowledgement that entries are stable. An append that saves nothing in an unchanged term repeats the one that belongs
+ * to a save still under way, which brings its own.
+ */
+function isForMember(response: Message): boolean {
+  return response.type !== messageType.storageAppendResp;
 }
 
 /** The hard state that a MsgStorageAppend carries, if it changed: all its fields are zero otherwise. */

@@ -51,6 +51,9 @@ const peerCheckLimitMs = 5_000;
 /** Ticks kept when election ticks are fast-forwarded, so that a leader's heartbeat still finds a follower. */
 const slackTicks = 2;
 
+/** Survivors of a dead leader campaign within this time of the news, each at a moment of its own, so that votes rarely split. */
+const hurrySpreadMs = 60;
+
 export interface MemberPorts {
   readonly clock: Clock;
   readonly random: Random;
@@ -92,6 +95,7 @@ export class Member implements MemberApi {
   private firstCommitTerm = 0;
   private ticker: Timer | null = null;
   private starter: Timer | null = null;
+  private hurry: Timer | null = null;
   private confState: ConfState = emptyConfState;
   private schemaVersion = '';
   private stopped = false;
@@ -370,6 +374,7 @@ export class Member implements MemberApi {
     this.stopped = true;
     this.ticker?.cancel();
     this.starter?.cancel();
+    this.hurry?.cancel();
     this.monitor.stop();
     this.driver.stop();
     this.proposals.stop();
@@ -379,6 +384,20 @@ export class Member implements MemberApi {
   /** A message from a peer. */
   step(message: Message): void {
     this.driver.step(message);
+  }
+
+  /**
+   * The process of a peer is gone. If it led, the lease that it holds protects nobody any more: this member drops it, so that it votes for
+   * others, and campaigns itself after a moment that differs between members. Always safe, because timers only ever serve liveness; with
+   * pre-vote it costs nothing if the news is wrong. Without pre-vote a campaign would disturb the others, so nothing is done.
+   */
+  peerProcessGone(id: bigint): void {
+    if (this.stopped || !this.config.preVote || id === 0n || id !== this.driver.leaderId) return;
+    this.driver.update((node) => node.forgetLeader());
+    this.hurry?.cancel();
+    this.hurry = this.ports.clock.after(this.ports.random.below(hurrySpreadMs), () => {
+      if (!this.stopped && this.driver.leaderId === 0n) this.driver.update((node) => node.campaign());
+    });
   }
 
   reportUnreachable(id: bigint): void {
