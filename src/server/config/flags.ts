@@ -182,7 +182,7 @@ export const etcdFlags = {
 } as const;
 
 /** Flags of 3.4 that 3.6 rejects as unknown: accepted here with a warning, so that old Procfiles keep working. */
-const legacyFlags = {
+export const legacyFlags = {
   debug: boolFlag(false),
   'enable-v2': boolFlag(false),
   'experimental-backend-bbolt-freelist-type': stringFlag(''),

@@ -1,6 +1,7 @@
 /** What this member does not do yet, and says so: flags without effect, and settings it must refuse. */
 import type { EtcdFlags } from './environment.ts';
 import type { EtcdFlagValues, FlagName } from './flags.ts';
+import { allFlags, legacyFlags } from './flags.ts';
 import type { EtcdUrl } from './urls.ts';
 
 /**
@@ -76,12 +77,16 @@ export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
   'watch-progress-notify-interval',
 ]);
 
-/** The flags given, as "--name", that change nothing yet; experimental ones count as what they are called now. */
+/** The flags given, as "--name", that change nothing yet. An experimental flag counts as what replaced it. */
 export function withoutEffect(flags: EtcdFlags): readonly string[] {
   const names: ReadonlySet<string> = notYetEffective;
-  return [...flags.set]
-    .filter((name) => names.has(name.replace(/^experimental-/, '')) || name.startsWith('experimental-'))
-    .map((name) => `--${name}`);
+  return [...flags.set].filter((name) => names.has(successorOf(name))).map((name) => `--${name}`);
+}
+
+function successorOf(name: string): string {
+  if (!name.startsWith('experimental-') || Object.hasOwn(legacyFlags, name)) return name;
+  const stable = name.slice('experimental-'.length);
+  return Object.hasOwn(allFlags, stable) ? stable : 'feature-gates';
 }
 
 /** Why this member must not start with these settings, because ignoring them would do something else than asked; null if it may. */

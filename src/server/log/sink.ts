@@ -1,6 +1,7 @@
 /**
  * Where log lines go: a file descriptor, written synchronously at the end of the loop turn, so that lines are cheap, in order,
- * and on their way before the process can exit. A reader that is slow or gone never stops the member.
+ * and on their way before the process can exit. A reader that is gone never stops the member; one that is slow holds it up, as it
+ * does real etcd, unless the descriptor is non-blocking: then lines wait in memory up to a limit.
  */
 import { closeSync, writeSync } from 'node:fs';
 import { errnoCode } from '../../base/go-errno.ts';

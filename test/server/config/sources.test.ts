@@ -204,6 +204,20 @@ describe('flags on their way out', () => {
     );
   });
 
+  test('those without effect are named in one line', async () => {
+    const command = await parse([
+      '--experimental-initial-corrupt-check',
+      '--experimental-compaction-batch-limit=5',
+      '--name=a',
+      '--enable-v2',
+    ]);
+    if (command.type !== 'run') throw new Error(command.type);
+    const line = command.lines.find((one) => one.message.includes('no effect'));
+    expect(line?.fields).toEqual({
+      flags: ['--experimental-initial-corrupt-check', '--experimental-compaction-batch-limit'],
+    });
+  });
+
   test('an experimental switch sets its feature gate', async () => {
     const { featureGates } = await configOf(['--experimental-stop-grpc-service-on-defrag']);
     expect([...featureGates]).toEqual([['StopGRPCServiceOnDefrag', true]]);
