@@ -2,16 +2,17 @@
 import { healthCheckRequest, healthCheckResponse, servingStatus } from '../../../proto/healthpb.ts';
 import type { MemberApi } from '../../member/api.ts';
 import { type RpcError, statusCode } from '../status.ts';
+import { Admission } from './admission.ts';
 import type { MethodRegistry } from './registry.ts';
-import { decodeError, refuseCall, unary } from './unary.ts';
+import { decodeError, unary } from './unary.ts';
 
 const wholeServer = '';
 const unknownService: RpcError = { code: statusCode.notFound, message: 'unknown service' };
 
-export function registerHealth(server: MethodRegistry, member: MemberApi): void {
+export function registerHealth(server: MethodRegistry, member: MemberApi, admission = new Admission(member)): void {
   server.addUnary(
     '/grpc.health.v1.Health/Check',
-    unary(member, {
+    unary(admission, {
       decode: healthCheckRequest.decode,
       answer: (request, call) => {
         if (request.service === wholeServer)
@@ -21,7 +22,7 @@ export function registerHealth(server: MethodRegistry, member: MemberApi): void 
     }),
   );
   server.addStream('/grpc.health.v1.Health/Watch', (call) => {
-    const refusal = refuseCall(member, call, false);
+    const refusal = admission.refuse('stream', call, false);
     if (refusal !== null) {
       call.fail(refusal);
       return;

@@ -20,29 +20,22 @@ import {
   encodeTxnResponse,
 } from '../../../proto/etcdserverpb-kv-responses.ts';
 import { internalField } from '../../../proto/raft-internal.ts';
-import {
-  applyRange,
-  applyReadOnlyTxn,
-  checkDeleteRangeRequest,
-  checkPutRequest,
-  checkRangeRequest,
-  checkTxnRequest,
-  isReadOnlyTxn,
-  isSerializableTxn,
-} from '../../apply/kv.ts';
+import { checkDeleteRange, checkPut, checkRange, checkTxn } from '../../apply/check-request.ts';
+import { applyRange, applyTxn, isReadOnly, isSerializable } from '../../apply/kv.ts';
 import type { ApplyResponse } from '../../apply/response.ts';
 import type { MemberApi } from '../../member/api.ts';
 import { type RpcError, rpcErrors } from '../status.ts';
 import type { UnaryCall } from '../unary-call.ts';
+import { Admission } from './admission.ts';
 import { Headers } from './headers.ts';
 import type { MethodRegistry } from './registry.ts';
 import { unary } from './unary.ts';
 
-export function registerKv(server: MethodRegistry, member: MemberApi): void {
+export function registerKv(server: MethodRegistry, member: MemberApi, admission = new Admission(member)): void {
   const kv = new KvService(member);
   server.addUnary(
     '/etcdserverpb.KV/Range',
-    unary(member, {
+    unary(admission, {
       // Most reads wait for a read index, and the bytes of a request last only as long as the call of its handler.
       decode: (raw) => decodeRangeRequest(Buffer.from(raw)),
       learnerMayAnswer: (request) => request.serializable,
@@ -51,30 +44,33 @@ export function registerKv(server: MethodRegistry, member: MemberApi): void {
   );
   server.addUnary(
     '/etcdserverpb.KV/Put',
-    unary(member, {
+    unary(admission, {
       decode: decodePutRequest,
-      answer: (request, call, raw) => kv.write(checkPutRequest(request), internalField.put, raw, call),
+      answer: (request, call, raw) => kv.write(checkPut(request), internalField.put, raw, call),
     }),
   );
   server.addUnary(
     '/etcdserverpb.KV/DeleteRange',
-    unary(member, {
+    unary(admission, {
       decode: decodeDeleteRangeRequest,
-      answer: (request, call, raw) => kv.write(checkDeleteRangeRequest(request), internalField.deleteRange, raw, call),
+      answer: (request, call, raw) => kv.write(checkDeleteRange(request), internalField.deleteRange, raw, call),
     }),
   );
   server.addUnary(
     '/etcdserverpb.KV/Txn',
-    unary(member, { decode: decodeTxnRequest, answer: (request, call, raw) => kv.txn(request, call, raw) }),
+    unary(admission, { decode: decodeTxnRequest, answer: (request, call, raw) => kv.txn(request, call, raw) }),
   );
   server.addUnary(
     '/etcdserverpb.KV/Compact',
-    unary(member, {
+    unary(admission, {
       decode: decodeCompactionRequest,
       answer: (request, call, raw) => kv.compact(request.physical, call, raw),
     }),
   );
 }
+
+/** A transaction that only reads asks for no lease. */
+const noLease = (): boolean => false;
 
 class KvService {
   private readonly member: MemberApi;
@@ -86,7 +82,7 @@ class KvService {
   }
 
   range(request: RangeRequest, call: UnaryCall): void {
-    const refusal = checkRangeRequest(request);
+    const refusal = checkRange(request);
     if (refusal !== null) {
       call.fail(refusal);
       return;
@@ -117,11 +113,11 @@ class KvService {
   }
 
   txn(request: TxnRequest, call: UnaryCall, raw: Uint8Array): void {
-    const refusal = checkTxnRequest(request, this.member.maxTxnOps);
+    const refusal = checkTxn(request, this.member.maxTxnOps);
     if (refusal !== null) call.fail(refusal);
-    else if (!isReadOnlyTxn(request))
+    else if (!isReadOnly(request))
       this.member.propose(internalField.txn, raw, (outcome) => this.answerWrite(outcome, call));
-    else if (isSerializableTxn(request)) this.answerReadOnlyTxn(request, call);
+    else if (isSerializable(request)) this.answerReadOnlyTxn(request, call);
     else {
       const kept = decodeTxnRequest(Buffer.from(raw));
       this.member.linearizableRead((error) => {
@@ -132,7 +128,7 @@ class KvService {
   }
 
   private answerReadOnlyTxn(request: TxnRequest, call: UnaryCall): void {
-    const result = applyReadOnlyTxn(this.member.store, request);
+    const result = applyTxn(this.member.store, request, noLease);
     if (result.ok) call.respond(encodeTxnResponse(result.value, this.headers.origin()));
     else call.fail(result.error);
   }

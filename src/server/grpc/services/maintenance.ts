@@ -18,16 +18,22 @@ import { internalField } from '../../../proto/raft-internal.ts';
 import type { AlarmEntry } from '../../apply/response.ts';
 import type { MemberApi } from '../../member/api.ts';
 import { rpcErrors, statusCode } from '../status.ts';
+import { Admission } from './admission.ts';
 import { Headers } from './headers.ts';
 import type { MethodRegistry } from './registry.ts';
 import { unary } from './unary.ts';
 
 /** `serverVersion` is the etcd version that this member speaks, "3.6.5". */
-export function registerMaintenance(server: MethodRegistry, member: MemberApi, serverVersion: string): void {
+export function registerMaintenance(
+  server: MethodRegistry,
+  member: MemberApi,
+  serverVersion: string,
+  admission = new Admission(member),
+): void {
   const headers = new Headers(member);
   server.addUnary(
     '/etcdserverpb.Maintenance/Status',
-    unary(member, {
+    unary(admission, {
       decode: statusRequest.decode,
       learnerMayAnswer: () => true,
       answer: (_request, call) => {
@@ -38,7 +44,7 @@ export function registerMaintenance(server: MethodRegistry, member: MemberApi, s
   );
   server.addUnary(
     '/etcdserverpb.Maintenance/Hash',
-    unary(member, {
+    unary(admission, {
       decode: hashRequest.decode,
       answer: (_request, call) =>
         member.hash((outcome) => {
@@ -52,7 +58,7 @@ export function registerMaintenance(server: MethodRegistry, member: MemberApi, s
   );
   server.addUnary(
     '/etcdserverpb.Maintenance/HashKV',
-    unary(member, {
+    unary(admission, {
       decode: hashKvRequest.decode,
       answer: (request, call) =>
         member.hashKv(request.revision, (outcome) => {
@@ -66,7 +72,7 @@ export function registerMaintenance(server: MethodRegistry, member: MemberApi, s
   );
   server.addUnary(
     '/etcdserverpb.Maintenance/Alarm',
-    unary(member, {
+    unary(admission, {
       decode: alarmRequest.decode,
       answer: (request, call, raw) => {
         // Checked before it reaches the log: an unknown action ends the process of real members that apply it.

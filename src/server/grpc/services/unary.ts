@@ -1,12 +1,8 @@
-/**
- * What precedes every unary call, in etcd's order: the message must decode (gRPC), a learner refuses most calls, and a client that
- * insists on a leader is refused while there is none (etcd server/etcdserver/api/v3rpc/interceptor.go).
- */
+/** Unary methods: what stands between the bytes of a request and the service that answers it. */
 import { ProtoError } from '../../../proto/codec.ts';
-import type { MemberApi } from '../../member/api.ts';
-import type { CallContext } from '../call.ts';
-import { type RpcError, rpcErrors, statusCode } from '../status.ts';
+import { type RpcError, statusCode } from '../status.ts';
 import type { UnaryCall, UnaryHandler } from '../unary-call.ts';
+import type { Admission } from './admission.ts';
 
 /** Answers one decoded request; `raw` are the bytes that it was decoded from. Both are valid only during the call. */
 export type Answer<Request> = (request: Request, call: UnaryCall, raw: Uint8Array) => void;
@@ -19,8 +15,9 @@ export interface UnaryMethod<Request> {
   readonly learnerMayAnswer?: (request: Request) => boolean;
 }
 
-export function unary<Request>(member: MemberApi, method: UnaryMethod<Request>): UnaryHandler {
-  const { decode, answer, learnerMayAnswer } = method;
+/** A handler that decodes, then asks whether the member takes the call, then answers: etcd's order. */
+export function unary<Request>(admission: Admission, method: UnaryMethod<Request>): UnaryHandler {
+  const { decode, answer, learnerMayAnswer = never } = method;
   return (raw, call) => {
     let request: Request;
     try {
@@ -29,18 +26,14 @@ export function unary<Request>(member: MemberApi, method: UnaryMethod<Request>):
       call.fail(decodeError(error));
       return;
     }
-    const refusal = refuseCall(member, call, member.isLearner() && learnerMayAnswer?.(request) === true);
+    const refusal = admission.refuse('unary', call, learnerMayAnswer(request));
     if (refusal !== null) call.fail(refusal);
     else answer(request, call, raw);
   };
 }
 
-/** Why this member does not take a call now, or null. */
-export function refuseCall(member: MemberApi, call: CallContext, learnerMayAnswer: boolean): RpcError | null {
-  if (!learnerMayAnswer && member.isLearner()) return rpcErrors.learnerNotSupported;
-  // clientv3.WithRequireLeader; looked for only when it matters.
-  if (member.leaderId() === 0n && call.metadata.get('hasleader') === 'true') return rpcErrors.noLeader;
-  return null;
+function never(): boolean {
+  return false;
 }
 
 /** What gRPC answers to a message that does not decode. Any other exception is a bug and goes on. */

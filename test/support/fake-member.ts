@@ -1,0 +1,139 @@
+/** A member without Raft: what is proposed is applied in the next turn, and reads are confirmed in the next turn. */
+import { err, ok, type Result } from '../../src/base/result.ts';
+import { encodeInternalRequest } from '../../src/proto/raft-internal.ts';
+import { entryType } from '../../src/proto/raftpb.ts';
+import { Alarms } from '../../src/server/apply/alarms.ts';
+import { Applier } from '../../src/server/apply/applier.ts';
+import type { AlarmEntry, ApplyResponse } from '../../src/server/apply/response.ts';
+import { Membership } from '../../src/server/cluster/membership.ts';
+import { type RpcError, rpcErrors } from '../../src/server/grpc/status.ts';
+import type { BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from '../../src/server/member/api.ts';
+import { RequestIds } from '../../src/server/member/request-id.ts';
+import { KvStore } from '../../src/server/mvcc/store.ts';
+
+type Done = (outcome: Result<ApplyResponse, RpcError>) => void;
+
+export class FakeMember implements MemberApi {
+  readonly memberId = 0x8211f1d0f64f3269n;
+  readonly clusterId = 0xef37ad9dc622a7c4n;
+  readonly maxRequestBytes = 1_572_864;
+  readonly maxTxnOps = 128;
+  readonly store = new KvStore();
+  /** What tests set to put the member into another state. */
+  leader = this.memberId;
+  learner = false;
+  term = 2;
+  /** Entries that were proposed, as they would stand in the log. */
+  readonly proposed: Buffer[] = [];
+  private readonly alarmStore = new Alarms();
+  private readonly membership: Membership;
+  private readonly applier: Applier;
+  private readonly ids = new RequestIds(this.memberId, 1_700_000_000_000);
+  private readonly waiting = new Map<bigint, Done>();
+  private index = 0;
+
+  constructor() {
+    this.membership = new Membership({
+      clusterId: this.clusterId,
+      localId: this.memberId,
+      members: [
+        {
+          id: this.memberId,
+          name: 'infra1',
+          peerUrls: ['http://127.0.0.1:12380'],
+          clientUrls: ['http://127.0.0.1:12379'],
+          isLearner: false,
+        },
+      ],
+      removed: [],
+      version: '3.6.0',
+    });
+    this.applier = new Applier(
+      { store: this.store, membership: this.membership, alarms: this.alarmStore },
+      {
+        confChange: () => {},
+        completed: (id, outcome) => {
+          this.waiting.get(id)?.(outcome);
+          this.waiting.delete(id);
+        },
+        membershipChanged: () => {},
+        membershipRefused: () => {},
+        memberPublished: () => {},
+        clusterVersionChanged: () => {},
+        unsupported: () => {},
+        scheduleCompaction: async () => {
+          while (!this.store.compactionStep());
+        },
+      },
+    );
+  }
+
+  raftTerm(): number {
+    return this.term;
+  }
+
+  leaderId(): bigint {
+    return this.leader;
+  }
+
+  isLearner(): boolean {
+    return this.learner;
+  }
+
+  committedIndex(): number {
+    return this.index;
+  }
+
+  appliedIndex(): number {
+    return this.index;
+  }
+
+  propose(field: number, raw: Uint8Array, done: Done): void {
+    const id = this.ids.idOf(this.ids.nextKey());
+    const data = encodeInternalRequest(id, field, raw);
+    if (data.length > this.maxRequestBytes) {
+      done(err(rpcErrors.requestTooLarge));
+      return;
+    }
+    this.proposed.push(data);
+    this.waiting.set(id, done);
+    setImmediate(() => {
+      this.index++;
+      this.applier.apply({ type: entryType.normal, term: this.term, index: this.index, data });
+    });
+  }
+
+  linearizableRead(done: (error: RpcError | null) => void): void {
+    setImmediate(() => done(this.leader === 0n ? rpcErrors.timeout : null));
+  }
+
+  members(): readonly ClusterMember[] {
+    return this.membership.members();
+  }
+
+  clusterVersion(): string | null {
+    return this.membership.version();
+  }
+
+  storageVersion(): string {
+    return '3.6.0';
+  }
+
+  databaseSize(): DatabaseSize {
+    return { total: 20_480, inUse: 16_384, quota: 0 };
+  }
+
+  hash(done: (outcome: Result<BackendHash, RpcError>) => void): void {
+    done(ok({ hash: 1, revision: this.store.revision }));
+  }
+
+  hashKv(revision: number, done: (outcome: Result<KvHash, RpcError>) => void): void {
+    const hashed = this.store.hashKv(revision);
+    if (hashed.ok) done(ok({ ...hashed.value, currentRevision: this.store.revision }));
+    else done(err(hashed.error === 'compacted' ? rpcErrors.compacted : rpcErrors.futureRevision));
+  }
+
+  alarms(): readonly AlarmEntry[] {
+    return this.alarmStore.list();
+  }
+}

@@ -1,0 +1,38 @@
+/** The gRPC services over a fake member, on a port of their own. */
+import { GrpcServer } from '../../src/server/grpc/server.ts';
+import { Admission } from '../../src/server/grpc/services/admission.ts';
+import { registerCluster } from '../../src/server/grpc/services/cluster.ts';
+import { registerHealth } from '../../src/server/grpc/services/health.ts';
+import { registerKv } from '../../src/server/grpc/services/kv.ts';
+import { registerMaintenance } from '../../src/server/grpc/services/maintenance.ts';
+import { registerNotServed } from '../../src/server/grpc/services/not-served.ts';
+import { createClientPort } from '../../src/server/http2/listener.ts';
+import { FakeMember } from './fake-member.ts';
+
+export interface ServedMember {
+  readonly member: FakeMember;
+  /** host:port */
+  readonly address: string;
+  /** Calls counted, as "type version". */
+  readonly counted: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function serveFakeMember(): Promise<ServedMember> {
+  const member = new FakeMember();
+  const counted: string[] = [];
+  const admission = new Admission(member, (type, version) => ({
+    inc: () => {
+      counted.push(`${type} ${version}`);
+    },
+  }));
+  const grpc = new GrpcServer();
+  registerKv(grpc, member, admission);
+  registerCluster(grpc, member, admission);
+  registerMaintenance(grpc, member, '3.6.5', admission);
+  registerHealth(grpc, member, admission);
+  registerNotServed(grpc);
+  const port = createClientPort({ grpc, http1: null });
+  const address = await port.listen('127.0.0.1', 0);
+  return { member, address: `127.0.0.1:${address.port}`, counted, close: () => port.close(0) };
+}
