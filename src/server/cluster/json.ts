@@ -24,7 +24,7 @@ export const jsonDepthMax = 100;
 /** Parses one JSON document. Throws JsonError. */
 export function parseJson(text: string): JsonValue {
   const parser = new Parser(text);
-  const value = parser.value(0);
+  const value = parser.value(1);
   parser.end();
   return value;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { goJsonString, JsonError, parseJson } from '../../../src/server/cluster/json.ts';
+import { goJsonString, JsonError, jsonDepthMax, parseJson } from '../../../src/server/cluster/json.ts';
 
 describe('parseJson', () => {
   it('agrees with JSON.parse on every document but for integers that it rounds', () => {
@@ -28,6 +28,12 @@ describe('parseJson', () => {
       expect(() => parseJson(text)).toThrow(JsonError);
     },
   );
+
+  it('refuses documents deeper than the limit', () => {
+    const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+    expect(() => parseJson(nested(jsonDepthMax))).not.toThrow();
+    expect(() => parseJson(nested(jsonDepthMax + 1))).toThrow('exceeded max depth');
+  });
 
   it('has no keys that the document does not have', () => {
     const value = parseJson('{"__proto__":1}') as Record<string, unknown>;
