@@ -28,7 +28,7 @@ export async function scanSegments(
   limits: ReadLimits,
   visit: RecordVisitor,
 ): Promise<Result<LogEnd, WalError>> {
-  const chain: Chain = { crc: null };
+  const chain: Chain = { crc: segments[0]?.sequence === 0 ? 0 : null };
   const last = segments.at(-1);
   for (const segment of segments) {
     const file = join(directory, segment.name);

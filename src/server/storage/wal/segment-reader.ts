@@ -29,10 +29,13 @@ export type SegmentEnd =
 /** Called for each sound record but the checksum's; returns what is wrong with it, or null. The view is reused. */
 export type RecordVisitor = (record: RecordView) => string | null;
 
-/** The running checksum over the segments; null before the first, whose own first record states it. */
+/** The running checksum: 0 before the log's first segment; null before a later one, whose own first record states it. */
 export interface Chain {
   crc: number | null;
 }
+
+/** Enough to judge a length word: its own sector, and the next one that a record's header may reach into. */
+const probeBytes = 2 * sectorBytes + lengthWordBytes;
 
 type Scan = SegmentEnd | { readonly type: 'more'; readonly bytes: number };
 
@@ -101,7 +104,7 @@ class SegmentReader {
       const inFile = this.fileBytes - this.offset;
       if (inFile === 0) return this.end();
       if (inFile < lengthWordBytes) return this.tornIfLast('the file ends within a length word');
-      const probe = Math.min(inFile, sectorBytes);
+      const probe = Math.min(inFile, probeBytes);
       if (inWindow < probe) return { type: 'more', bytes: probe };
 
       const size = readLengthWord(this.window, at);
@@ -126,21 +129,22 @@ class SegmentReader {
     const end = start + size;
     view.fileOffset = this.offset;
     if (!view.parse(this.window, start, end)) return this.tornOrCorrupt(start, size, 'not a record');
-    if (view.type === recordType.crc) return this.checkCrcRecord();
+    if (view.type === recordType.crc) return this.checkCrcRecord(end);
     if (this.offset === 0 || chain.crc === null) return this.corrupt('the segment does not begin with its checksum');
     const crc = view.hasData() ? crc32c(chain.crc, this.window, view.dataStart, view.dataEnd) : chain.crc;
     if (crc !== view.crc) {
       const found = `checksum mismatch: stored ${view.crc.toString(16)}, computed ${crc.toString(16)}`;
       return this.tornOrCorrupt(start, size, found);
     }
-    if (!isZero(this.window, end, end + padding(size))) return this.corrupt('padding is not zero');
+    if (!this.paddingIsZero(end)) return this.corrupt('padding is not zero');
     chain.crc = crc;
     const found = visit(view);
     return found === null ? null : this.corrupt(found);
   }
 
-  private checkCrcRecord(): SegmentEnd | null {
+  private checkCrcRecord(end: number): SegmentEnd | null {
     const { view, chain } = this;
+    if (!this.paddingIsZero(end)) return this.corrupt('padding is not zero');
     if (this.offset !== 0 || view.hasData()) return this.corrupt('a checksum record where none belongs');
     if (chain.crc !== null && chain.crc !== view.crc) {
       const expected = chain.crc.toString(16);
@@ -150,6 +154,11 @@ class SegmentReader {
     }
     chain.crc = view.crc;
     return null;
+  }
+
+  /** Records end 8-aligned in the file: what lies between `end`, in the window, and there. */
+  private paddingIsZero(end: number): boolean {
+    return isZero(this.window, end, end + padding(this.windowStart + end));
   }
 
   /** At a zero length word: the end of what was written, unless its own sector holds more. */
@@ -172,13 +181,19 @@ class SegmentReader {
     return torn ? this.tornIfLast(found) : this.corrupt(found);
   }
 
-  /** True if the record's header shares the sector of its length word, and states another size or none. */
+  /**
+   * True if the record's header is surely what was written, and states another size than the length word, or none. A header that runs
+   * into the next sector is sure only if that one is not zero, as it was before the record was written.
+   */
   private headerContradicts(start: number, size: number): boolean {
-    const sectorEnd = start + sectorBytes - ((this.offset + lengthWordBytes) % sectorBytes || sectorBytes);
-    const known = Math.min(sectorEnd, this.window.length, start + size);
-    if (known - start < Math.min(recordHeaderBytesMax, size)) return false;
+    const inSector = (sectorBytes - ((this.offset + lengthWordBytes) % sectorBytes)) % sectorBytes;
+    const headerEnd = Math.min(start + Math.min(recordHeaderBytesMax, size), this.window.length);
+    const sectorEnd = start + inSector;
+    const nextSectorEnd = Math.min(sectorEnd + sectorBytes, this.window.length);
+    if (headerEnd > sectorEnd && isZero(this.window, sectorEnd, nextSectorEnd)) return false;
+    if (headerEnd - start < Math.min(recordHeaderBytesMax, size)) return false;
     const probe = new RecordView();
-    const dataStart = probe.parseHeader(this.window, start, known);
+    const dataStart = probe.parseHeader(this.window, start, start + Math.min(size, recordHeaderBytesMax));
     if (dataStart < 0) return true;
     return (probe.hasData() ? probe.dataEnd : dataStart) !== start + size;
   }
