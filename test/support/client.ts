@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import {
   type ChannelCredentials,
+  type ChannelOptions,
   type Client,
   credentials,
   loadPackageDefinition,
@@ -28,8 +29,15 @@ export type Outcome =
   | { readonly ok: true; readonly answer: Answer }
   | { readonly ok: false; readonly code: number; readonly message: string };
 
+/** Members come and go here: no connection state shared between clients, and quick attempts to connect again. */
+const channelOptions: ChannelOptions = {
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.initial_reconnect_backoff_ms': 20,
+  'grpc.max_reconnect_backoff_ms': 100,
+};
+
 interface ServiceConstructor {
-  new (address: string, security: ChannelCredentials): Client;
+  new (address: string, security: ChannelCredentials, options: ChannelOptions): Client;
 }
 
 function serviceOf(name: string): ServiceConstructor {
@@ -52,15 +60,15 @@ export class TestClient {
   call(
     method: string,
     request: object,
-    options: { deadlineMs?: number; metadata?: Record<string, string> } = {},
+    options: { deadlineMs?: number; metadata?: Record<string, string>; waitForReady?: boolean } = {},
   ): Promise<Outcome> {
     const [serviceName = '', methodName = ''] = method.split('/');
     let client = this.services.get(serviceName);
     if (client === undefined) {
-      client = new (serviceOf(serviceName))(this.address, credentials.createInsecure());
+      client = new (serviceOf(serviceName))(this.address, credentials.createInsecure(), channelOptions);
       this.services.set(serviceName, client);
     }
-    const metadata = new Metadata();
+    const metadata = new Metadata({ waitForReady: options.waitForReady ?? false });
     for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
     const rpc: unknown = Reflect.get(client, methodName);
     if (typeof rpc !== 'function') throw new Error(`no method ${method}`);
@@ -82,7 +90,7 @@ export class TestClient {
   }
 
   get(key: string, serializable = false): Promise<Outcome> {
-    return this.call('etcdserverpb.KV/Range', { key: Buffer.from(key), serializable });
+    return this.call('etcdserverpb.KV/Range', { key: Buffer.from(key), serializable }, { waitForReady: true });
   }
 
   close(): void {
