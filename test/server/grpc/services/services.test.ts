@@ -1,4 +1,4 @@
-import { credentials, Metadata, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
+import { credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeInternalRequest } from '../../../../src/proto/raft-internal.ts';
 import { TestClient } from '../../../support/client.ts';
