@@ -2,9 +2,11 @@
 import { lookup } from 'node:dns/promises';
 import http from 'node:http';
 import https from 'node:https';
+import { goQuote } from '../../base/go-quote.ts';
 import type { Clock } from '../../base/ports.ts';
 import { err, ok } from '../../base/result.ts';
 import type { FetchMembers } from './bootstrap.ts';
+import { errorText } from './dial-error.ts';
 import { parseId } from './ids.ts';
 import { type Member, parseMembers } from './member.ts';
 import type { ResolveHost } from './url-equality.ts';
@@ -18,31 +20,56 @@ const fetchMembersTimeoutMs = 10_000;
 /** More than this is no member list. */
 const membersBodyBytesMax = 16 * 1024 * 1024;
 
-/** A FetchMembers that asks the URLs one after another; the first good answer counts. */
+/**
+ * A FetchMembers that asks all URLs at once; the first good answer counts. (etcd asks one after another; a founding member would
+ * wait for each peer that listens already but cannot answer yet.)
+ */
 export function fetchMembersOverHttp(
   warn: WarnAboutPeer,
   timeoutMs = fetchMembersTimeoutMs,
   tls: https.RequestOptions = {},
 ): FetchMembers {
   return async (peerUrls) => {
-    for (const url of peerUrls) {
+    const enough = new AbortController();
+    const signal = AbortSignal.any([enough.signal, AbortSignal.timeout(timeoutMs)]);
+    const questions = peerUrls.map(async (url) => {
       const address = `${url}/members`;
-      const answer = await get(address, timeoutMs, tls).catch((problem: unknown) => {
-        warn('failed to get cluster response', { address, error: messageOf(problem) });
-        return null;
-      });
-      if (answer === null) continue;
-      const members = parsed(answer.body);
-      if (typeof members === 'string') {
-        warn('failed to unmarshal cluster response', { address, error: members });
-        continue;
-      }
-      const id = parseId(answer.clusterId);
-      if (id !== null) return { clusterId: id, members };
-      warn('failed to parse cluster ID', { address, header: answer.clusterId, error: 'invalid syntax' });
+      const answer = await askMembers(address, signal, tls);
+      if (answer.type === 'members') return answer;
+      if (!enough.signal.aborted) warn(answer.message, { address, ...answer.fields });
+      throw new Error(answer.message);
+    });
+    try {
+      return await Promise.any(questions);
+    } catch {
+      return null; // every peer was warned of
+    } finally {
+      enough.abort();
     }
-    return null;
   };
+}
+
+type MembersAnswer =
+  | { readonly type: 'members'; readonly clusterId: bigint; readonly members: readonly Member[] }
+  | { readonly type: 'failed'; readonly message: string; readonly fields: Readonly<Record<string, string>> };
+
+async function askMembers(address: string, signal: AbortSignal, tls: https.RequestOptions): Promise<MembersAnswer> {
+  const failed = (message: string, fields: Readonly<Record<string, string>>): MembersAnswer => ({
+    type: 'failed',
+    message,
+    fields,
+  });
+  let answer: { readonly clusterId: string; readonly body: string };
+  try {
+    answer = await get(address, signal, tls);
+  } catch (problem) {
+    return failed('failed to get cluster response', { error: `Get ${goQuote(address)}: ${errorText(problem)}` });
+  }
+  const members = parsed(answer.body);
+  if (typeof members === 'string') return failed('failed to unmarshal cluster response', { error: members });
+  const clusterId = parseId(answer.clusterId);
+  if (clusterId !== null) return { type: 'members', clusterId, members };
+  return failed('failed to parse cluster ID', { header: answer.clusterId, error: 'invalid syntax' });
 }
 
 function parsed(body: string): Member[] | string {
@@ -59,7 +86,7 @@ function messageOf(problem: unknown): string {
 
 function get(
   address: string,
-  timeoutMs: number,
+  signal: AbortSignal,
   tls: https.RequestOptions,
 ): Promise<{ readonly clusterId: string; readonly body: string }> {
   return new Promise((resolve, reject) => {
@@ -78,7 +105,6 @@ function get(
       });
       response.once('error', reject);
     };
-    const signal = AbortSignal.timeout(timeoutMs);
     const request = requestOf(address, { agent: false, signal }, tls, onAnswer);
     request.once('error', reject);
     request.end();

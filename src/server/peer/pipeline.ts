@@ -4,11 +4,11 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { encodeMessage, type Message, messageType } from '../../proto/raftpb.ts';
+import { errorText } from '../cluster/dial-error.ts';
 import { formatId } from '../cluster/ids.ts';
 import { memberRemovedText, type PeerContext, requestHeaders } from './context.ts';
 import { pipelineMessagesMax, pipelineWorkersMax } from './limits.ts';
 import type { PeerStatus } from './peer-status.ts';
-import { errorText } from './requester.ts';
 import type { UrlPicker } from './url-picker.ts';
 
 /** More of an answer is not read. */

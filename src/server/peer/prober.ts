@@ -1,11 +1,12 @@
 /** Asks a peer every few seconds whether it lives and what time it has, so that operators learn of silence and clock drift. */
 import { Duration } from '../../base/duration.ts';
 import type { Timer } from '../../base/ports.ts';
+import { errorText } from '../cluster/dial-error.ts';
 import { formatId } from '../cluster/ids.ts';
 import type { PeerContext } from './context.ts';
 import { probeFirstReportMs, probeIntervalMs, probeReportMs } from './limits.ts';
 import { readAnswer } from './pipeline.ts';
-import { type ConnectionKind, errorText } from './requester.ts';
+import type { ConnectionKind } from './requester.ts';
 import type { UrlPicker } from './url-picker.ts';
 
 /** As etcd's logs name the two kinds of connection. */

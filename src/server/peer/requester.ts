@@ -1,7 +1,7 @@
 /** Requests to peer URLs (http, https, unix, unixs), over connections of two kinds: used once for streams, kept for posts. */
 import http from 'node:http';
 import https from 'node:https';
-import { errnoCode, errnoText } from '../../base/go-errno.ts';
+import { errnoCode } from '../../base/go-errno.ts';
 import type { Clock } from '../../base/ports.ts';
 import { answerTimeoutMs, dialTimeoutMs, pipelineIdleMs, pipelineWorkersMax } from './limits.ts';
 
@@ -90,18 +90,6 @@ function addressOf(url: string): http.RequestOptions {
   if (unix !== null) return { socketPath: unix[1] ?? '' };
   const { hostname, port } = new URL(url);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (url.startsWith('https:') ? 443 : 80) : port };
-}
-
-/** An error as etcd's logs show it: "dial tcp 127.0.0.1:2380: connect: connection refused". */
-export function errorText(problem: unknown): string {
-  if (problem instanceof AggregateError && problem.errors.length > 0) return errorText(problem.errors[0]);
-  if (problem instanceof Error && 'syscall' in problem && problem.syscall === 'connect') {
-    const { address = '', port } = problem as { readonly address?: string; readonly port?: number };
-    const target =
-      port === undefined ? `unix ${address}` : `tcp ${address.includes(':') ? `[${address}]` : address}:${port}`;
-    return `dial ${target}: connect: ${errnoText(problem)}`;
-  }
-  return errnoText(problem);
 }
 
 /** True if the peer's machine answered, but nothing listens there. */

@@ -1,12 +1,12 @@
 /** Sends a follower that is too far behind the leader's database: one POST with the MsgSnap and the file. */
 import { Readable } from 'node:stream';
 import { encodeMessage, type Message } from '../../proto/raftpb.ts';
+import { errorText } from '../cluster/dial-error.ts';
 import { formatId } from '../cluster/ids.ts';
 import { memberRemovedText, type PeerContext, requestHeaders } from './context.ts';
 import { snapshotAnswerTimeoutMs } from './limits.ts';
 import type { PeerStatus } from './peer-status.ts';
 import { readAnswer } from './pipeline.ts';
-import { errorText } from './requester.ts';
 import type { UrlPicker } from './url-picker.ts';
 
 /** A MsgSnap and the database that it speaks of. */

@@ -2,11 +2,12 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Timer } from '../../base/ports.ts';
 import type { Message } from '../../proto/raftpb.ts';
+import { errorText } from '../cluster/dial-error.ts';
 import { formatId } from '../cluster/ids.ts';
 import { memberRemovedText, type PeerContext, requestHeaders } from './context.ts';
 import { dialRetryMs, streamReadTimeoutMs } from './limits.ts';
 import type { PeerStatus } from './peer-status.ts';
-import { errorText, isRefused } from './requester.ts';
+import { isRefused } from './requester.ts';
 import { newStreamDecoder, type StreamType, streamTypeName } from './stream-codec.ts';
 import type { UrlPicker } from './url-picker.ts';
 import { servesStreams, unsaidVersion } from './versions.ts';

@@ -183,21 +183,23 @@ describe('asking peers for their members', () => {
 
   it('skips those that do not answer well', async () => {
     const warnings: string[] = [];
-    const fetchMembers = fetchMembersOverHttp((message) => warnings.push(message));
+    const fetchMembers = fetchMembersOverHttp((message, fields) => warnings.push(`${message} ${fields['error']}`));
     const urls = [
       'http://127.0.0.1:1',
-      await serve('nonsense', 'a'),
+      await serve('xyz', 'a'),
       await serve('[]', ''),
       await serve('[{"id":18446744073709551615,"peerURLs":["http://x:1"]}]\n', 'ef37ad9dc622a7c4'),
     ];
     const answer = await fetchMembers(urls);
     expect(answer?.clusterId).toBe(0xef37ad9dc622a7c4n);
     expect(answer?.members[0]?.id).toBe(2n ** 64n - 1n);
-    expect(warnings).toEqual([
-      'failed to get cluster response',
-      'failed to unmarshal cluster response',
-      'failed to parse cluster ID',
+    warnings.length = 0;
+    expect(await fetchMembers(urls.slice(0, 3))).toBeNull();
+    expect(warnings.sort()).toEqual([
+      'failed to get cluster response Get "http://127.0.0.1:1/members": dial tcp 127.0.0.1:1: connect: connection refused',
+      'failed to parse cluster ID invalid syntax',
+      `failed to unmarshal cluster response invalid character 'x' looking for beginning of value`,
     ]);
-    expect(await fetchMembers(urls.slice(0, 1))).toBeNull();
+    expect(await fetchMembers([])).toBeNull();
   });
 });
