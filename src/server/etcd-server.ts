@@ -2,11 +2,14 @@
  * The member as a server: its data directory, its ports, its services, and the order in which they come and go.
  */
 import http from 'node:http';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { err, ok, type Result } from '../base/result.ts';
 import { ClaimedPort } from './claimed-port.ts';
 import { formatId } from './cluster/ids.ts';
 import type { EtcdConfig } from './config/config.ts';
+import { startFields } from './config/describe.ts';
+import { gateStates } from './config/feature-gates.ts';
 import type { EtcdUrl } from './config/urls.ts';
 import { type HttpOptions, httpHandler, metricsHandler } from './gateway/http.ts';
 import { GrpcServer } from './grpc/server.ts';
@@ -18,17 +21,16 @@ import { registerNotServed } from './grpc/services/not-served.ts';
 import { createClientPort } from './http2/listener.ts';
 import type { Logger } from './log/logger.ts';
 import { Member, serverVersion } from './member/member.ts';
-import { type OpenedLog, openLog } from './member/open.ts';
-import { expose } from './metrics/exposition.ts';
-import { type MemberMetrics, registerMemberMetrics } from './metrics/member.ts';
-import { registerProcessMetrics } from './metrics/process.ts';
-import { Registry } from './metrics/registry.ts';
+import { type OpenedLog, openLog, walFolder } from './member/open.ts';
+import type { MemberMetrics } from './metrics/member.ts';
+import { type AllMetrics, createMetrics } from './metrics/scrape.ts';
 import { nodeClock, nodeRandom } from './node-ports.ts';
-import { healthCounters, memberCounters, observeMember, peerMetrics, walHooks } from './observe.ts';
+import { healthCounters, memberCounters, observeGrpc, observeMember, peerMetrics, walHooks } from './observe.ts';
 import { PeerTransport } from './peer/transport.ts';
 import { fetchVersions } from './peer-versions.ts';
 import { lockDirectory } from './storage/directory-lock.ts';
 import { nodeDisk } from './storage/node-disk.ts';
+import { walExists } from './storage/wal/read.ts';
 
 const minClusterVersion = '3.0.0';
 
@@ -88,11 +90,16 @@ export async function startEtcdServer(config: EtcdConfig, logger: Logger): Promi
 }
 
 async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promise<Result<EtcdServer, string>> {
-  const registry = new Registry();
-  const metrics = registerMemberMetrics(registry);
-  registerProcessMetrics(registry);
+  const all = createMetrics({ mode: config.metrics, features: gateStates(config.featureGates) });
+  const metrics = all.member;
   const ports = await claimPorts(config, logger, opened);
   if (!ports.ok) return ports;
+  const memberInitialized = await walExists(nodeDisk, walFolder(config));
+  const processors = availableParallelism();
+  logger.info(
+    'starting an etcd server',
+    startFields(config, { version: serverVersion, memberInitialized, processors }),
+  );
   const log = await openDataDirectory(config, logger, metrics, opened);
   if (!log.ok) return log;
 
@@ -119,7 +126,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     removed: () => end({ type: 'removed' }),
   });
   opened.add(async () => member.stop());
-  observeMember(registry, metrics, member);
+  observeMember(all.registry, metrics, member);
   member.start();
   for (const transport of transports) {
     opened.add(() => transport.close());
@@ -137,7 +144,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   let stopping: Promise<void> | null = null;
   const clients = new Opened();
   const published = member.publish().then(() => {
-    if (stopping === null) serveClients(config, logger, registry, metrics, member, ports.value, clients);
+    if (stopping === null) serveClients(config, logger, all, member, ports.value, clients);
   });
   const stop = async (): Promise<void> => {
     logger.info('closing etcd server', { name: config.name, 'data-dir': config.dataDir });
@@ -254,8 +261,7 @@ function servePeers(ports: readonly ClaimedPort[], transport: PeerTransport, ope
 function serveClients(
   config: EtcdConfig,
   logger: Logger,
-  registry: Registry,
-  metrics: MemberMetrics,
+  metrics: AllMetrics,
   member: Member,
   ports: Ports,
   opened: Opened,
@@ -266,13 +272,14 @@ function serveClients(
   registerMaintenance(grpc, member, serverVersion);
   registerHealth(grpc, member);
   registerNotServed(grpc);
+  observeGrpc(metrics, grpc);
   const options: HttpOptions = {
     member,
     serverVersion,
     access: { hostWhitelist: config.hostWhitelist, corsOrigins: config.corsOrigins },
     gateway: config.enableGrpcGateway,
-    metrics: () => expose(registry),
-    counters: healthCounters(metrics),
+    metrics: metrics.scrape,
+    counters: healthCounters(metrics.member),
   };
   logger.info('ready to serve client requests');
   const clientPort = createClientPort({ grpc, http1: httpHandler(options) });

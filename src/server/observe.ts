@@ -2,12 +2,14 @@
 import { Duration } from '../base/duration.ts';
 import { formatId } from './cluster/ids.ts';
 import type { HealthCounters } from './gateway/health.ts';
+import type { GrpcServer } from './grpc/server.ts';
 import type { Logger } from './log/logger.ts';
 import type { Member } from './member/member.ts';
 import { serverVersion } from './member/member.ts';
 import type { MemberMetrics as MemberCounters } from './member/member-metrics.ts';
 import type { MemberMetrics } from './metrics/member.ts';
-import type { Registry } from './metrics/registry.ts';
+import type { Counter, Registry } from './metrics/registry.ts';
+import type { AllMetrics } from './metrics/scrape.ts';
 import type { PeerMetrics } from './peer/metrics.ts';
 import type { WalOptions } from './storage/wal/options.ts';
 
@@ -64,6 +66,32 @@ export function healthCounters({ server }: MemberMetrics): HealthCounters {
   };
 }
 
+/** Carries the gRPC server's own counts into the metrics, whenever those are asked for. */
+export function observeGrpc({ registry, grpc, member }: AllMetrics, server: GrpcServer): void {
+  const methods = [...server.methods()].flatMap(({ service, name, counters }) => {
+    const metrics = grpc.method(`/${service}/${name}`);
+    return metrics === null ? [] : [{ counters, metrics }];
+  });
+  const { clientGrpcReceivedBytesTotal, clientGrpcSentBytesTotal } = member.network;
+  registry.beforeScrape(() => {
+    raise(clientGrpcReceivedBytesTotal, server.receivedBytes);
+    raise(clientGrpcSentBytesTotal, server.sentBytes);
+    for (const { counters, metrics } of methods) {
+      raise(metrics.started, counters.started);
+      raise(metrics.received, counters.messagesReceived);
+      raise(metrics.sent, counters.messagesSent);
+      for (const [code, count] of counters.handled.entries()) {
+        if (count > 0) raise(metrics.handled(code), count);
+      }
+    }
+  });
+}
+
+/** Brings a counter up to a total that is counted elsewhere. */
+function raise(counter: Counter, total: number): void {
+  counter.add(total - counter.value);
+}
+
 /** Etcd's quota when none is set: 2 GiB. */
 const defaultQuotaBytes = 2 * 1024 * 1024 * 1024;
 
@@ -75,7 +103,6 @@ export function observeMember(registry: Registry, metrics: MemberMetrics, member
   server.id.labels(id).set(1);
   server.version.labels(serverVersion).set(1);
   server.goVersion.labels(`nodejs ${process.version}`).set(1);
-  let counted = { ...store.totals };
   registry.beforeScrape(() => {
     server.hasLeader.set(member.leaderId() === 0n ? 0 : 1);
     server.isLeader.set(member.isLeader() ? 1 : 0);
@@ -94,12 +121,11 @@ export function observeMember(registry: Registry, metrics: MemberMetrics, member
     mvcc.compactRevision.set(store.compactRevision);
     mvcc.keysTotal.set(store.index.liveKeys);
     mvcc.totalPutSizeInBytes.set(store.totals.putBytes);
-    mvcc.rangeTotal.add(store.totals.ranges - counted.ranges);
-    mvcc.putTotal.add(store.totals.puts - counted.puts);
-    mvcc.deleteTotal.add(store.totals.deletes - counted.deletes);
-    mvcc.txnTotal.add(store.totals.txns - counted.txns);
-    mvcc.dbCompactionKeysTotal.add(store.totals.compactedRevisions - counted.compactedRevisions);
-    counted = { ...store.totals };
+    raise(mvcc.rangeTotal, store.totals.ranges);
+    raise(mvcc.putTotal, store.totals.puts);
+    raise(mvcc.deleteTotal, store.totals.deletes);
+    raise(mvcc.txnTotal, store.totals.txns);
+    raise(mvcc.dbCompactionKeysTotal, store.totals.compactedRevisions);
     for (const peer of member.members()) {
       if (peer.id !== member.memberId) metrics.network.knownPeers.labels(id, formatId(peer.id)).set(1);
     }

@@ -15,6 +15,7 @@ export class WriteLoad {
   private running = true;
   private loops: Promise<void>[] = [];
   acknowledgedWrites = 0;
+  private lastFailure = 'none';
 
   /** `writers` loops, each putting in turn to one of `keysPerWriter` keys through the endpoints in turn. */
   constructor(endpoints: readonly string[], writers: number, keysPerWriter = 5) {
@@ -34,7 +35,10 @@ export class WriteLoad {
       if (outcome.ok) {
         history.acknowledged = round;
         this.acknowledgedWrites++;
-      } else await new Promise((done) => setTimeout(done, 5));
+      } else {
+        this.lastFailure = outcome.message;
+        await new Promise((done) => setTimeout(done, 5));
+      }
     }
   }
 
@@ -44,7 +48,9 @@ export class WriteLoad {
     const deadline = Date.now() + 20_000;
     while (this.acknowledgedWrites < target) {
       if (Date.now() > deadline)
-        throw new Error(`only ${this.acknowledgedWrites} of ${target} writes were acknowledged within 20 s`);
+        throw new Error(
+          `only ${this.acknowledgedWrites} of ${target} writes were acknowledged within 20 s; the last failure: ${this.lastFailure}`,
+        );
       await new Promise((done) => setTimeout(done, 2));
     }
   }
