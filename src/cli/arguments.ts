@@ -13,10 +13,11 @@ export interface Syntax<T extends FlagTable> {
   readonly flags: T;
   /** Other spellings of flags, wherever they stand. */
   readonly aliases: Readonly<Record<string, keyof T & string>>;
-  /** Other spellings that hold only after the command. */
+  /** Other spellings that hold only before, or after, the command. */
+  readonly aliasesBeforeCommand: Readonly<Record<string, keyof T & string>>;
   readonly aliasesAfterCommand: Readonly<Record<string, keyof T & string>>;
-  /** Commands whose words are another program's command line: after the first word, flags are its. */
-  readonly verbatim: readonly string[];
+  /** True if `word`, the first after the command, begins another program's command line: flags after it are that program's. */
+  isVerbatim(command: string, word: string): boolean;
 }
 
 export interface Arguments<T extends FlagTable> {
@@ -47,13 +48,14 @@ export function parseArguments<T extends FlagTable>(
       break;
     }
     if (word.length < 2 || !word.startsWith('-')) {
-      if (command === null) command = word;
-      else words.push(word);
-      if (words.length > 0 && syntax.verbatim.includes(command)) {
-        words.push(...argv.slice(next + 1));
-        break;
+      if (command === null) {
+        command = word;
+        continue;
       }
-      continue;
+      words.push(word);
+      if (words.length > 1 || !syntax.isVerbatim(command, word)) continue;
+      words.push(...argv.slice(next + 1));
+      break;
     }
     const { name, text } = splitFlag(word);
     const found = resolve(syntax, name, command !== null);
@@ -85,8 +87,8 @@ function resolve<T extends FlagTable>(
   afterCommand: boolean,
 ): { readonly name: string; readonly flag: Flag<unknown>; readonly negated: boolean } | null {
   const lookUp = (spelling: string) => {
-    const late = afterCommand ? own(syntax.aliasesAfterCommand, spelling) : undefined;
-    const canonical = late ?? own(syntax.aliases, spelling) ?? spelling;
+    const placed = own(afterCommand ? syntax.aliasesAfterCommand : syntax.aliasesBeforeCommand, spelling);
+    const canonical = placed ?? own(syntax.aliases, spelling) ?? spelling;
     const flag = own(syntax.flags, canonical);
     return flag === undefined ? null : { name: canonical, flag };
   };

@@ -6,6 +6,10 @@ Runs the processes of a Procfile, or a whole etcd cluster, in one terminal.
 
 Commands
   start [NAME…]        Start all entries of the Procfile, or those named
+  run WORD [NAME…]     From another terminal: list, status, start, stop,
+                       restart, stop-all, restart-all
+  exec CMD…            Run one command as the entries would; also run CMD…
+  status [--json]      What runs, since when, how it ended
   check                Check the Procfile and print its entries
   env [--explain]      Print what env files set, and which file wins
   version              Print the version
@@ -17,9 +21,7 @@ Flags
       --members N      No Procfile: a cluster of N etcd members
       --etcd WHICH     bundled (default), system, or a binary or its folder
   -t, --grace TIME     From Ctrl-C to SIGKILL (default 10s)
-
 Flags take one dash or two; goreman's and foreman's are understood.
-
 Example: clusterctl start --members 3
 `;
 
@@ -38,6 +40,7 @@ Ctrl-C ends all processes, a second Ctrl-C kills them.
       --state-dir DIR    Of generated clusters (default .clusterctl)
   -t, --grace TIME       From Ctrl-C to SIGKILL (default 10s)
       --exit-on-error    End all when one fails, and exit 1
+      --control=false    No socket for run and status
       --exit-on-stop=false  Stay when no process is left
       --logtime=false    No time before each line
   -c, --color[=WHEN]     auto (default), always, never

@@ -4,9 +4,9 @@ import { parseArguments } from './arguments.ts';
 import { exitCode } from './exit-codes.ts';
 import { helpText } from './help.ts';
 import { suggest } from './suggest.ts';
-import { syntax } from './syntax.ts';
+import { remoteWords, syntax } from './syntax.ts';
 
-const commands = ['start', 'check', 'env', 'version', 'help'];
+const commands = ['start', 'check', 'run', 'exec', 'status', 'env', 'version', 'help'];
 
 /** Set when the program is bundled. */
 const version = process.env['CLUSTERCTL_VERSION'] ?? 'unbundled';
@@ -14,10 +14,11 @@ const version = process.env['CLUSTERCTL_VERSION'] ?? 'unbundled';
 async function main(argv: readonly string[]): Promise<number> {
   const parsed = parseArguments(syntax, argv);
   if (!parsed.ok) return fail(`${parsed.error}\nRun clusterctl help for the flags.`, exitCode.usage);
-  const { command, words, values } = parsed.value;
+  const { command, words, values, given } = parsed.value;
   if (values.help) return print(helpText(command));
   if (values.version) return print(`clusterctl ${version}\n`);
 
+  if (values.basedir !== '') process.chdir(values.basedir);
   switch (command) {
     case null:
       return print(helpText(null));
@@ -31,6 +32,12 @@ async function main(argv: readonly string[]): Promise<number> {
       return (await import('./commands/env.ts')).env(values);
     case 'start':
       return start(parsed.value);
+    case 'run':
+      return run(parsed.value);
+    case 'exec':
+      return (await import('./commands/exec.ts')).exec(words, values);
+    case 'status':
+      return (await import('./commands/control.ts')).showStatus(values, given);
     default: {
       const near = suggest(command, commands);
       const hint = near === null ? 'Run clusterctl help for the commands.' : `Did you mean ${near}?`;
@@ -44,6 +51,14 @@ async function start({ words, values, given }: Arguments<typeof syntax.flags>): 
   const code = await start({ names: words, options: values, given });
   // A terminal that takes no output, or a pipe that some stray process holds, must not keep a finished run alive.
   process.exit(code);
+}
+
+/** goreman's remote control and foreman's one-off command share a name: goreman's words are never taken for a command. */
+async function run({ words, values, given }: Arguments<typeof syntax.flags>): Promise<number> {
+  const [word, ...names] = words;
+  if (word === undefined) return fail(`run needs one of ${remoteWords.join(', ')}, or a command`, exitCode.usage);
+  if (!remoteWords.includes(word)) return (await import('./commands/exec.ts')).exec(words, values);
+  return (await import('./commands/control.ts')).remote(word, names, values, given);
 }
 
 function print(text: string): number {

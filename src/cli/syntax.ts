@@ -16,6 +16,9 @@ const graceMaxMs = 24 * 60 * 60 * 1000;
 /** As etcd's documentation advises: more members make writes slower, not safer. */
 const membersMax = 9;
 
+/** goreman's words after `run`; any other begins a command line of the user. */
+export const remoteWords = ['list', 'status', 'start', 'stop', 'restart', 'stop-all', 'restart-all'];
+
 const flags = {
   'base-port': uintFlag(5000),
   basedir: stringFlag(''),
@@ -29,8 +32,11 @@ const flags = {
   formation: formationFlag(),
   grace: graceFlag(),
   help: boolFlag(false),
+  json: boolFlag(false),
   members: membersFlag(),
   procfile: stringFlag('Procfile'),
+  'rpc-port': portFlag(),
+  'rpc-server': boolFlag(true),
   'set-ports': boolFlag(true),
   'state-dir': stringFlag(''),
   timestamps: boolFlag(true),
@@ -43,6 +49,7 @@ export const syntax: Syntax<typeof flags> = {
     b: 'base-port',
     c: 'color',
     colour: 'color',
+    control: 'rpc-server',
     d: 'basedir',
     e: 'env',
     f: 'procfile',
@@ -56,8 +63,9 @@ export const syntax: Syntax<typeof flags> = {
     timestamp: 'timestamps',
     v: 'version',
   },
+  aliasesBeforeCommand: { p: 'rpc-port' },
   aliasesAfterCommand: { p: 'base-port' },
-  verbatim: [],
+  isVerbatim: (command, word) => command === 'exec' || (command === 'run' && !remoteWords.includes(word)),
 };
 
 export type Options = Arguments<typeof flags>['values'];
@@ -92,6 +100,15 @@ function graceFlag(): Flag<number> {
       const ms = Number(duration.value / 1_000_000n);
       return ms >= 0 && ms <= graceMaxMs ? ok(ms) : err('expected between 0s and 24h');
     },
+  };
+}
+
+/** goreman's RPC port: here a number that names a supervisor; nothing listens on it. */
+function portFlag(): Flag<number | null> {
+  return {
+    default: null,
+    standsAlone: false,
+    parse: (text) => (/^\d{1,5}$/.test(text) ? ok(Number(text)) : err('expected a port number')),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { unreachable } from '../base/assert.ts';
+import type { ProcessStatus } from './control-protocol.ts';
 import type { LogChannel } from './log-mux.ts';
 import type { Effect, Exit, Input, Signal, State } from './process-machine.ts';
 import { idle, step } from './process-machine.ts';
@@ -19,6 +20,10 @@ export interface ProcessSpec {
   /** Unique on this machine: marks everything that the process starts. */
   readonly tag: string;
   readonly graceMs: number;
+  /** The entry of the Procfile that it is an instance of. */
+  readonly entry: string;
+  /** Its PORT, if it has one. */
+  readonly port: number | null;
   /** Said in the log when it starts. */
   readonly greeting: readonly string[];
 }
@@ -43,6 +48,12 @@ export class SupervisedProcess {
   readonly #inputs: Input[] = [];
   #stepping = false;
   #draining = 0;
+  /** The next instance waits for the last words of the one before. */
+  #spawnWaits = false;
+  #starts = 0;
+  #startedAt: Date | null = null;
+  #exit: Exit | null = null;
+  #watchers: (() => void)[] = [];
 
   constructor(spec: ProcessSpec, log: LogChannel, scan: ProcessScan, events: ProcessEvents) {
     this.spec = spec;
@@ -89,6 +100,32 @@ export class SupervisedProcess {
     for (const pid of this.#strays) trySignal(pid, 'SIGKILL');
   }
 
+  /** How often it has been started. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** Resolves as soon as `condition` holds; it is looked at after every change. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+  }
+
+  status(now: Date): ProcessStatus {
+    const state = this.#state.type === 'running' ? 'running' : this.over ? 'stopped' : 'stopping';
+    const uptimeMs = state === 'stopped' || this.#startedAt === null ? null : now.getTime() - this.#startedAt.getTime();
+    return {
+      name: this.spec.name,
+      entry: this.spec.entry,
+      state,
+      pid: state === 'stopped' || this.#groupId === 0 ? null : this.#groupId,
+      port: this.spec.port,
+      startedAt: this.#startedAt?.toISOString() ?? null,
+      uptimeMs,
+      restarts: Math.max(0, this.#starts - 1),
+      exit: this.#exit,
+    };
+  }
+
   note(text: string): void {
     this.#log.note(text);
   }
@@ -103,6 +140,13 @@ export class SupervisedProcess {
       for (const effect of effects) this.#carryOut(effect);
     }
     this.#stepping = false;
+    this.#changed();
+  }
+
+  #changed(): void {
+    const watchers = this.#watchers;
+    this.#watchers = [];
+    for (const resolve of watchers) resolve();
   }
 
   #carryOut(effect: Effect): void {
@@ -111,7 +155,10 @@ export class SupervisedProcess {
         this.#spawn();
         return;
       case 'signal':
-        if (effect.target === 'group') this.#signalGroup(effect.signal);
+        if (this.#spawnWaits) {
+          this.#spawnWaits = false;
+          this.#feed({ type: 'exited', exit: { code: null, signal: effect.signal } });
+        } else if (effect.target === 'group') this.#signalGroup(effect.signal);
         else for (const pid of this.#strays) trySignal(pid, effect.signal);
         return;
       case 'armGrace':
@@ -138,6 +185,12 @@ export class SupervisedProcess {
   }
 
   #spawn(): void {
+    this.#groupId = 0;
+    this.#strays = [];
+    this.#spawnWaits = this.#draining > 0;
+    if (this.#spawnWaits) return;
+    this.#starts++;
+    this.#startedAt = new Date();
     for (const line of this.spec.greeting) this.#log.note(line);
     const outer = process.env[tagVariable];
     const tag = outer === undefined || outer === '' ? this.spec.tag : `${outer}/${this.spec.tag}`;
@@ -158,7 +211,6 @@ export class SupervisedProcess {
       return;
     }
     this.#groupId = child.pid;
-    this.#strays = [];
     child.on('error', () => {}); // only kill() could report here, and it is never called
     if (child.stdout !== null) this.#log.attach(child.stdout);
     if (child.stderr !== null) this.#log.attach(child.stderr);
@@ -166,7 +218,6 @@ export class SupervisedProcess {
   }
 
   #cannotStart(error: unknown): void {
-    this.#groupId = 0;
     this.#log.note(`cannot start: ${error instanceof Error ? error.message : String(error)}`);
     this.#feed({ type: 'exited', exit: { code: 127, signal: null } });
   }
@@ -193,8 +244,11 @@ export class SupervisedProcess {
     this.#draining++;
     void this.#log.drain().then(() => {
       this.#draining--;
+      this.#exit = exit;
       this.#log.note(describeExit(exit));
+      if (this.#spawnWaits && this.#draining === 0) this.#spawn();
       this.#events.onEnded(exit);
+      this.#changed();
     });
   }
 

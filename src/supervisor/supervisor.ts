@@ -1,4 +1,8 @@
 /** Owns all processes of one run: starts them, applies the exit policy, ends them together. */
+import { unreachable } from '../base/assert.ts';
+import type { Result } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
+import type { ControlRequest } from './control-protocol.ts';
 import type { LogChannel } from './log-mux.ts';
 import type { ProcessSpec } from './process.ts';
 import { SupervisedProcess } from './process.ts';
@@ -69,6 +73,54 @@ export class Supervisor {
     this.#stopping = true;
     for (const process of this.processes) process.kill();
     this.#finishIfOver();
+  }
+
+  /** Does what the remote control asks for; resolves when it is done. */
+  async obey(request: ControlRequest): Promise<Result<null, string>> {
+    const named: SupervisedProcess[] = [];
+    for (const name of request.names) {
+      const found = this.processes.filter((one) => one.spec.name === name || one.spec.entry === name);
+      // goreman's words
+      if (found.length === 0) return err(`unknown ${request.command === 'start' ? 'name' : 'proc'}: ${name}`);
+      named.push(...found);
+    }
+    if (this.#stopping && request.command !== 'status') return err('everything is being stopped already');
+    switch (request.command) {
+      case 'status':
+        break;
+      case 'start':
+        for (const process of named) process.start();
+        await Promise.all(
+          named.map((process) => process.until(() => process.state.type === 'running' || process.over)),
+        );
+        break;
+      case 'stop':
+        for (const process of named) process.stop('SIGTERM');
+        await Promise.all(named.map((process) => process.until(() => process.over)));
+        break;
+      case 'restart':
+        await this.#restart(named);
+        break;
+      case 'stop-all':
+        this.stopAll('SIGTERM');
+        await this.#result;
+        break;
+      case 'restart-all':
+        await this.#restart(this.processes);
+        break;
+      default:
+        unreachable(request.command);
+    }
+    return ok(null);
+  }
+
+  async #restart(processes: readonly SupervisedProcess[]): Promise<void> {
+    const restarted = processes.map((process) => {
+      const before = process.starts;
+      process.restart('SIGTERM');
+      return process.until(() => process.starts > before || process.over);
+    });
+    await Promise.all(restarted);
   }
 
   /** For the moment before the supervisor itself dies. */

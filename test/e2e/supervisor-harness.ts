@@ -39,6 +39,7 @@ export async function install(): Promise<Installation> {
     define: { 'process.env.CLUSTERCTL_VERSION': '"1.2.3"' },
     logLevel: 'warning',
   });
+  mkdirSync(join(folder, 'run'));
   mkdirSync(join(folder, 'bin'));
   mkdirSync(join(folder, 'dist/shims'));
   const bin = join(folder, 'bin/clusterctl');
@@ -81,7 +82,7 @@ export class Run {
     const [name = '', value = ''] = this.#mark.split('=');
     this.child = spawn(installation.bin, args, {
       cwd,
-      env: { PATH: process.env['PATH'], ...env, [name]: value },
+      env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: join(installation.folder, 'run'), ...env, [name]: value },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const note = (into: Buffer[]) => (chunk: Buffer) => {

@@ -1,15 +1,9 @@
 /** `clusterctl check`: says what is wrong with the Procfile, or names its entries. */
 import { exitCode } from '../exit-codes.ts';
-import { complain, readProcfile } from '../read-procfile.ts';
+import { readProcfile } from '../read-procfile.ts';
 import type { Options } from '../syntax.ts';
-import { enterBasedir } from './basedir.ts';
 
 export function check(options: Options): number {
-  const entered = enterBasedir(options.basedir);
-  if (!entered.ok) {
-    complain(entered.error);
-    return exitCode.failed;
-  }
   const procfile = readProcfile(options.procfile);
   if (!procfile.ok) return procfile.error;
   const names = procfile.value.entries.map((entry) => entry.name);

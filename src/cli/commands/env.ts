@@ -2,16 +2,9 @@
 import { effective } from '../../supervisor/env-file/merge.ts';
 import { exitCode } from '../exit-codes.ts';
 import { readEnvFiles } from '../read-env.ts';
-import { complain } from '../read-procfile.ts';
 import type { Options } from '../syntax.ts';
-import { enterBasedir } from './basedir.ts';
 
 export function env(options: Options): number {
-  const entered = enterBasedir(options.basedir);
-  if (!entered.ok) {
-    complain(entered.error);
-    return exitCode.failed;
-  }
   const variables = readEnvFiles(options);
   if (!variables.ok) return variables.error;
   const lines = options.explain

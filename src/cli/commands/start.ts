@@ -1,15 +1,17 @@
 /** `clusterctl start`: turns the command line into a supervisor, and the supervisor's end into an exit code. */
 import { randomBytes } from 'node:crypto';
-import { realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
 import { loadOrCreateCluster, memberDataDir } from '../../supervisor/cluster-state.ts';
+import type { Source } from '../../supervisor/control-path.ts';
+import { controlFolder, socketPath, sourceText } from '../../supervisor/control-path.ts';
+import type { RunStatus } from '../../supervisor/control-protocol.ts';
+import type { Handler } from '../../supervisor/control-server.ts';
+import { ControlServer } from '../../supervisor/control-server.ts';
 import { displayWidth } from '../../supervisor/display-width.ts';
 import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
-import { chooseEtcd } from '../../supervisor/etcd-binary.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
 import { clientUrl, memberEnv } from '../../supervisor/etcd-members.ts';
 import { LogMux } from '../../supervisor/log-mux.ts';
@@ -19,11 +21,12 @@ import { planMembers, planProcesses, programOf } from '../../supervisor/plan.ts'
 import type { ProcessSpec } from '../../supervisor/process.ts';
 import { describeExit } from '../../supervisor/process.ts';
 import { Supervisor } from '../../supervisor/supervisor.ts';
+import { sourceOf, stateDirOf } from '../control-target.ts';
+import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
 import { readEnvFiles } from '../read-env.ts';
 import { complain, readProcfile } from '../read-procfile.ts';
 import type { ColourChoice, Options } from '../syntax.ts';
-import { enterBasedir } from './basedir.ts';
 
 export interface StartRequest {
   /** Entries or instances to start; empty for all. */
@@ -40,8 +43,6 @@ const sameSignalMs = 150;
 
 export async function start(request: StartRequest): Promise<number> {
   const { options } = request;
-  const entered = enterBasedir(options.basedir);
-  if (!entered.ok) return failed(entered.error);
   const variables = readEnvFiles(options);
   if (!variables.ok) return variables.error;
   const added = effective(variables.value);
@@ -54,12 +55,12 @@ export async function start(request: StartRequest): Promise<number> {
   const etcd = etcdFor(options, environment['PATH'] ?? '', needsEtcd || request.given.has('etcd'));
   if (!etcd.ok) return failed(etcd.error);
   try {
-    const stateDir = stateDirOf(request);
+    const stateDir = stateDirOf(options);
     const clusters = await clustersOf(specs, stateDir);
     if (!clusters.ok) return failed(clusters.error);
     const describe = (spec: Spec) =>
       processSpec(spec, { environment, clusters: clusters.value, stateDir, etcd: etcd.value, options });
-    return await supervise(specs, describe, options);
+    return await supervise(specs, describe, request);
   } finally {
     etcd.value.close();
   }
@@ -100,19 +101,6 @@ function chosenMembers(members: readonly Spec[], names: readonly string[]): Resu
   return err(exitCode.failed);
 }
 
-function etcdFor(options: Options, path: string, needed: boolean): Result<EtcdChoice, string> {
-  const shims = join(dirname(realpathSync(process.argv[1] ?? '.')), 'shims');
-  const chosen = chooseEtcd(options.etcd, shims, path, process.cwd());
-  // Other processes do not care whether the bundled programs are built.
-  return chosen.ok || needed ? chosen : ok({ path, description: '', close() {} });
-}
-
-function stateDirOf({ options }: StartRequest): string {
-  if (options['state-dir'] !== '') return resolve(options['state-dir']);
-  const beside = options.members !== null || options.procfile === '-' ? '.' : dirname(options.procfile);
-  return resolve(beside, '.clusterctl');
-}
-
 async function clustersOf(
   specs: readonly Spec[],
   stateDir: string,
@@ -151,6 +139,8 @@ function processSpec(spec: Spec, { environment, clusters, stateDir, etcd, option
       ...spec.env,
       ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),
     },
+    entry: spec.entry,
+    port: spec.port,
     tag: `${process.pid}-${randomBytes(6).toString('hex')}`,
     graceMs: options.grace,
     greeting: [
@@ -168,7 +158,7 @@ function greeting(spec: Spec, member: MemberAddress | undefined, dataDir: string
 async function supervise(
   specs: readonly Spec[],
   describe: (spec: Spec) => ProcessSpec,
-  options: Options,
+  { options, given }: StartRequest,
 ): Promise<number> {
   const output = standardOutput();
   const mux = new LogMux(output, {
@@ -185,12 +175,44 @@ async function supervise(
   process.stderr.on('error', () => supervisor.stopAll('SIGTERM'));
   process.on('exit', () => supervisor.killNow());
   listenForSignals(supervisor);
+  const control = options['rpc-server'] ? await listenForControl(supervisor, sourceOf(options, given)) : null;
 
   const { failure } = await supervisor.run();
+  await control?.close();
   await output.flush(flushPatienceMs);
   if (failure === null) return exitCode.ok;
   complain(`${failure.name} ${describeExit(failure.exit)}`);
   return exitCode.failed;
+}
+
+/** The socket of the remote control, or null after saying why there is none: the processes run all the same. */
+async function listenForControl(supervisor: Supervisor, source: Source): Promise<ControlServer | null> {
+  const startedAt = new Date();
+  const status = (): RunStatus => ({
+    version: 1,
+    pid: process.pid,
+    source: sourceText(source),
+    startedAt: startedAt.toISOString(),
+    processes: supervisor.processes.map((one) => one.status(new Date())),
+  });
+  const handler: Handler = async (request) => {
+    const done = await supervisor.obey(request);
+    return done.ok ? { ok: true, status: status() } : { ok: false, error: done.error };
+  };
+  try {
+    const folder = controlFolder();
+    if (!folder.ok) throw new Error(folder.error);
+    const listening = await ControlServer.listen(socketPath(folder.value, source), handler);
+    if (listening.type === 'listening') return listening.server;
+    const { pid, startedAt: since } = listening.by;
+    complain(
+      `warning: ${sourceText(source)} is run by process ${pid} already, since ${since}; \`run\` commands go there`,
+    );
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    complain(`warning: no remote control: ${reason} (--control=false says that you need none)`);
+  }
+  return null;
 }
 
 function listenForSignals(supervisor: Supervisor): void {

@@ -1,0 +1,100 @@
+/** `clusterctl run list|status|start|stop|…` and `clusterctl status`: the remote control of a running supervisor. */
+import { askSupervisor } from '../../supervisor/control-client.ts';
+import type { ControlCommand, ProcessStatus, RunStatus } from '../../supervisor/control-protocol.ts';
+import { controlCommands } from '../../supervisor/control-protocol.ts';
+import { describeExit } from '../../supervisor/process.ts';
+import type { Target } from '../control-target.ts';
+import { findSupervisor } from '../control-target.ts';
+import { exitCode } from '../exit-codes.ts';
+import { complain } from '../read-procfile.ts';
+import type { Options } from '../syntax.ts';
+
+const needNames = ['start', 'stop', 'restart'];
+
+/** `run WORD NAMES…`, printing what goreman prints. */
+export async function remote(
+  word: string,
+  names: readonly string[],
+  options: Options,
+  given: ReadonlySet<string>,
+): Promise<number> {
+  // `list` is the one word that is no request of its own: it prints part of a status.
+  const command = controlCommands.find((one) => one === word) ?? 'status';
+  if (needNames.includes(word) && names.length === 0) {
+    complain(`run ${word} needs the names of processes`);
+    return exitCode.usage;
+  }
+  const target = await findSupervisor(options, given);
+  if (!target.ok) return failed(target.error);
+  const status = command === 'status' ? target.value.status : await order(target.value, command, names);
+  if (status === null) return exitCode.failed;
+  if (word === 'list') print(status.processes.map((one) => one.name));
+  if (word === 'status') print(status.processes.map((one) => `${one.state === 'stopped' ? ' ' : '*'}${one.name}`));
+  return exitCode.ok;
+}
+
+/** `clusterctl status`: a table, or JSON. */
+export async function showStatus(options: Options, given: ReadonlySet<string>): Promise<number> {
+  const target = await findSupervisor(options, given);
+  if (!target.ok) return failed(target.error);
+  const { status } = target.value;
+  if (options.json) print([JSON.stringify(status)]);
+  else print(statusTable(status.processes));
+  return exitCode.ok;
+}
+
+async function order(target: Target, command: ControlCommand, names: readonly string[]): Promise<RunStatus | null> {
+  const reply = await askSupervisor(target.socket, { command, names });
+  if (reply?.ok === true) return reply.status;
+  complain(reply === null ? `the supervisor (process ${target.status.pid}) ended without an answer` : reply.error);
+  return null;
+}
+
+function statusTable(processes: readonly ProcessStatus[]): string[] {
+  const rows = [
+    ['NAME', 'STATE', 'PID', 'PORT', 'UPTIME', 'RESTARTS', 'LAST EXIT'],
+    ...processes.map((one) => [
+      one.name,
+      one.state,
+      String(one.pid ?? '-'),
+      String(one.port ?? '-'),
+      one.uptimeMs === null ? '-' : uptimeText(one.uptimeMs),
+      String(one.restarts),
+      one.exit === null ? '-' : describeExit(one.exit),
+    ]),
+  ];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** `4s`, `3m4s`, `2h3m`, `5d2h`. */
+function uptimeText(uptimeMs: number): string {
+  const seconds = Math.floor(uptimeMs / 1000);
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3_600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  return first < 0
+    ? '0s'
+    : parts
+        .slice(first, first + 2)
+        .map(([count, unit]) => `${count}${unit}`)
+        .join('');
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+}
+
+function failed(message: string): number {
+  complain(message);
+  return exitCode.failed;
+}

@@ -1,0 +1,68 @@
+/**
+ * What a supervisor and its remote control say to each other: one JSON object a line, a request answered by a reply, in order.
+ * Pure.
+ *
+ *   {"command":"stop","names":["web"]}   →   {"ok":true,"status":{…}}   or   {"ok":false,"error":"unknown proc: nosuch"}
+ *
+ * A reply comes when what was asked for is done: after `stop` nothing of the process is alive.
+ */
+import type { Result } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
+import type { Exit } from './process-machine.ts';
+
+export const controlCommands = ['status', 'start', 'stop', 'restart', 'stop-all', 'restart-all'] as const;
+export type ControlCommand = (typeof controlCommands)[number];
+
+export interface ControlRequest {
+  readonly command: ControlCommand;
+  /** Entries or instances, for start, stop and restart. */
+  readonly names: readonly string[];
+}
+
+export type ControlReply =
+  | { readonly ok: true; readonly status: RunStatus }
+  | { readonly ok: false; readonly error: string };
+
+/** Also what `status --json` prints. Fields are only ever added; a change of meaning raises `version`. */
+export interface RunStatus {
+  readonly version: 1;
+  readonly pid: number;
+  /** The Procfile, or the state folder of a generated cluster. */
+  readonly source: string;
+  readonly startedAt: string;
+  readonly processes: readonly ProcessStatus[];
+}
+
+export interface ProcessStatus {
+  readonly name: string;
+  readonly entry: string;
+  readonly state: 'running' | 'stopping' | 'stopped';
+  readonly pid: number | null;
+  readonly port: number | null;
+  /** Of the last start, if there was one. */
+  readonly startedAt: string | null;
+  readonly uptimeMs: number | null;
+  /** How often it was started again. */
+  readonly restarts: number;
+  /** How it ended last, if it did. */
+  readonly exit: Exit | null;
+}
+
+/** A longer request is refused. */
+export const requestBytesMax = 64 * 1024;
+
+/** Reads one line. The error goes back to the sender. */
+export function parseRequest(line: string): Result<ControlRequest, string> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return err('a request is one line of JSON');
+  }
+  if (typeof value !== 'object' || value === null || !('command' in value)) return err('a request has a command');
+  const command = controlCommands.find((one) => one === value.command);
+  if (command === undefined) return err(`unknown command ${String(value.command)}`);
+  const names: unknown = 'names' in value ? value.names : [];
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) return err('names are strings');
+  return ok({ command, names });
+}

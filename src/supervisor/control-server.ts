@@ -1,0 +1,101 @@
+/** Listens on a private socket for the remote control of a supervisor. */
+import { chmodSync, unlinkSync } from 'node:fs';
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { askSupervisor } from './control-client.ts';
+import type { ControlReply, ControlRequest, RunStatus } from './control-protocol.ts';
+import { parseRequest, requestBytesMax } from './control-protocol.ts';
+
+/** More are turned away. */
+const connectionsMax = 64;
+/** How long the last answers may take to be read. */
+const farewellMs = 500;
+
+export type Handler = (request: ControlRequest) => Promise<ControlReply>;
+
+export type Listening =
+  | { readonly type: 'listening'; readonly server: ControlServer }
+  /** Another supervisor of the same source lives. */
+  | { readonly type: 'taken'; readonly by: RunStatus };
+
+export class ControlServer {
+  readonly #server: Server;
+  readonly #path: string;
+  readonly #handler: Handler;
+  readonly #sockets = new Set<Socket>();
+  readonly #answering = new Set<Promise<void>>();
+
+  private constructor(path: string, handler: Handler) {
+    this.#path = path;
+    this.#handler = handler;
+    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server.maxConnections = connectionsMax;
+  }
+
+  /** Listens at `path`, in place of a socket that nobody answers at any more. Rejects if it cannot. */
+  static async listen(path: string, handler: Handler): Promise<Listening> {
+    const other = await askSupervisor(path, { command: 'status', names: [] });
+    if (other?.ok === true) return { type: 'taken', by: other.status };
+    remove(path);
+    const server = new ControlServer(path, handler);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', reject);
+      server.#server.listen(path, resolve);
+    });
+    chmodSync(path, 0o600);
+    server.#server.unref();
+    return { type: 'listening', server };
+  }
+
+  /** Takes no more requests; resolves when the answers to those under way have been read. */
+  async close(): Promise<void> {
+    remove(this.#path);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, farewellMs);
+    void Promise.all(this.#answering).then(() => {
+      for (const socket of this.#sockets) socket.end();
+    });
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #serve(socket: Socket): void {
+    let pending = '';
+    let last: Promise<void> = Promise.resolve();
+    this.#sockets.add(socket);
+    socket.setEncoding('utf8');
+    socket.on('error', () => socket.destroy()); // the other side is gone: nobody is left to tell
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('data', (text: string) => {
+      pending += text;
+      for (let end = pending.indexOf('\n'); end >= 0; end = pending.indexOf('\n')) {
+        const line = pending.slice(0, end);
+        pending = pending.slice(end + 1);
+        const answered: Promise<void> = last
+          .then(async () => {
+            const reply = await this.#answer(line);
+            if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`);
+          })
+          .finally(() => this.#answering.delete(answered));
+        this.#answering.add(answered);
+        last = answered;
+      }
+      if (pending.length > requestBytesMax) socket.destroy();
+    });
+  }
+
+  async #answer(line: string): Promise<ControlReply> {
+    const request = parseRequest(line);
+    return request.ok ? await this.#handler(request.value) : { ok: false, error: request.error };
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is not there, or listen() says why it cannot be replaced.
+  }
+}
