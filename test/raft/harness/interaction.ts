@@ -81,6 +81,11 @@ export class Interaction {
     propose: (block) => this.propose(block),
     'propose-conf-change': (block) => this.proposeConfChange(block),
     'report-unreachable': (block) => this.reportUnreachable(block),
+    // Beyond what the reference's own runner knows; our transcripts of the reference use them.
+    'read-index': (block) => this.node(firstId(block)).raw.readIndex(Buffer.from(block.args[1]?.key ?? '')),
+    'report-snapshot': (block) => this.reportSnapshot(block),
+    'dup-msgs': (block) => this.duplicateMessages(firstId(block)),
+    'reverse-msgs': () => this.reverseMessages(),
   };
 
   private setElectionTimeout(block: Block): void {
@@ -125,16 +130,16 @@ export class Interaction {
       heartbeatTick: 1,
       applied,
       asyncStorageWrites: booleanOf(block, 'async-storage-writes') ?? false,
-      maxSizePerMsg: noLimit,
+      maxSizePerMsg: numberOf(block, 'max-size-per-msg') ?? noLimit,
       maxCommittedSizePerReady: numberOf(block, 'max-committed-size-per-ready') ?? 0,
-      maxUncommittedEntriesSize: 0,
+      maxUncommittedEntriesSize: numberOf(block, 'max-uncommitted-size') ?? 0,
       maxInflightMsgs: numberOf(block, 'inflight') ?? 2 ** 31 - 1,
-      maxInflightBytes: 0,
+      maxInflightBytes: numberOf(block, 'max-inflight-bytes') ?? 0,
       checkQuorum: booleanOf(block, 'checkquorum') ?? false,
       preVote: booleanOf(block, 'prevote') ?? false,
       readOnlyOption: readOnly === 'safe' ? 'safe' : 'leaseBased',
       logger: this.output,
-      disableProposalForwarding: false,
+      disableProposalForwarding: booleanOf(block, 'disable-proposal-forwarding') ?? false,
       disableConfChangeValidation: booleanOf(block, 'disable-conf-change-validation') ?? false,
       stepDownOnRemoval: booleanOf(block, 'step-down-on-removal') ?? false,
       random: this.random,
@@ -195,6 +200,22 @@ export class Interaction {
     if (on === undefined || about === undefined || rest.length > 0)
       throw new Error('must specify exactly two node indexes: node on which to report, and reported node');
     this.node(on).raw.reportUnreachable(about);
+  }
+
+  private reportSnapshot(block: Block): void {
+    const [on, about] = block.args.map(({ key }) => key);
+    this.node(id(on ?? '')).raw.reportSnapshot(id(about ?? ''), !block.args.some(({ key }) => key === 'failed'));
+  }
+
+  /** What is in flight to a node arrives once more, behind everything else. */
+  private duplicateMessages(to: bigint): void {
+    this.messages = this.messages.concat(this.messages.filter((message) => message.to === to && !isLocal(message)));
+  }
+
+  /** What was sent last arrives first. A node's own storage keeps its order. */
+  private reverseMessages(): void {
+    const remote = this.messages.filter((message) => !isLocal(message));
+    this.messages = [...this.messages.filter(isLocal), ...remote.reverse()];
   }
 
   private sendSnapshot(block: Block): void {

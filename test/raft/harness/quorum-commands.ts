@@ -19,7 +19,7 @@ export function runQuorumCommand(block: Block): string {
   const inputs = valuesOf(block, block.command === 'vote' ? 'votes' : 'idx');
   if (inputs.length !== mentioned.length) {
     const voters = sortedIds(mentioned).map((each) => `${each}:{}`);
-    return `error: mismatched input (explicit or _) for voters map[${voters.join(' ')}]: [${inputs.join(' ')}]`;
+    return `error: mismatched input (explicit or _) for voters map[${voters.join(' ')}]: [${inputs.map(inputNumber).join(' ')}]`;
   }
   const given = mentioned.map((voter, position): [bigint, string] => [voter, inputs[position] ?? '_']);
   const known = given.filter(([, input]) => input !== '_');
@@ -35,6 +35,12 @@ export function runQuorumCommand(block: Block): string {
     default:
       throw new Error(`unknown command: ${block.command}`);
   }
+}
+
+/** An input as the reference's runner keeps it. */
+function inputNumber(input: string): string {
+  const numbers: Readonly<Record<string, string>> = { _: '0', n: '1', y: '2' };
+  return numbers[input] ?? input;
 }
 
 function committedIndex(voters: Ids, acked: Acked): number {
