@@ -12,8 +12,6 @@ import {
   string,
 } from './table.ts';
 
-export const permissionType = { read: 0, write: 1, readWrite: 2 } as const;
-
 export const permission = message('Permission', {
   permType: single(1, 'permType', enumeration),
   key: single(2, 'key', bytes),

@@ -2,7 +2,7 @@
  * Encoders of the KV service's responses. Hot path: a response is sized and written once, key-values are spliced as the store keeps
  * them, and the ids of its header are encoded once per member (`HeaderOrigin`), because 64-bit ids are slow to write in JavaScript.
  */
-import { sizeDelimited, sizeInt53, sizeVarint, sizeVarint64, Writer } from './codec.ts';
+import { ProtoError, sizeDelimited, sizeInt53, sizeVarint, sizeVarint64, Writer } from './codec.ts';
 import type {
   CompactionResponse,
   DeleteRangeResponse,
@@ -12,6 +12,16 @@ import type {
   ResponseOp,
   TxnResponse,
 } from './etcdserverpb-kv.ts';
+
+/** The largest message that etcd's server sends (grpc.MaxSendMsgSize of 2 GiB less one). */
+export const messageBytesMax = 2 ** 31 - 1;
+
+/** A writer for a response; throws ProtoError with gRPC's text for one that is too large to be sent. */
+function writerOf(size: number): Writer {
+  if (size > messageBytesMax)
+    throw new ProtoError(`trying to send message larger than max (${size} vs. ${messageBytesMax})`);
+  return Writer.sized(size);
+}
 
 /** What a member puts into the header of each response: its ids, encoded, and the term of the moment. */
 export interface HeaderOrigin {
@@ -103,9 +113,9 @@ function writeRangeResponse(writer: Writer, response: RangeResponse, origin: Hea
   }
 }
 
-/** Encodes a response; with an origin its ids and term replace those of the response's header. */
+/** Encodes a response; with an origin its ids and term replace those of the response's header. Throws ProtoError if too large. */
 export function encodeRangeResponse(response: RangeResponse, origin: HeaderOrigin | null = null): Buffer {
-  const writer = Writer.sized(sizeRangeResponse(response, origin));
+  const writer = writerOf(sizeRangeResponse(response, origin));
   writeRangeResponse(writer, response, origin);
   return writer.bytes;
 }
@@ -125,7 +135,7 @@ function writePutResponse(writer: Writer, response: PutResponse, origin: HeaderO
 }
 
 export function encodePutResponse(response: PutResponse, origin: HeaderOrigin | null = null): Buffer {
-  const writer = Writer.sized(sizePutResponse(response, origin));
+  const writer = writerOf(sizePutResponse(response, origin));
   writePutResponse(writer, response, origin);
   return writer.bytes;
 }
@@ -151,7 +161,7 @@ function writeDeleteRangeResponse(writer: Writer, response: DeleteRangeResponse,
 }
 
 export function encodeDeleteRangeResponse(response: DeleteRangeResponse, origin: HeaderOrigin | null = null): Buffer {
-  const writer = Writer.sized(sizeDeleteRangeResponse(response, origin));
+  const writer = writerOf(sizeDeleteRangeResponse(response, origin));
   writeDeleteRangeResponse(writer, response, origin);
   return writer.bytes;
 }
@@ -211,13 +221,13 @@ function writeTxnResponse(writer: Writer, response: TxnResponse, origin: HeaderO
 }
 
 export function encodeTxnResponse(response: TxnResponse, origin: HeaderOrigin | null = null): Buffer {
-  const writer = Writer.sized(sizeTxnResponse(response, origin));
+  const writer = writerOf(sizeTxnResponse(response, origin));
   writeTxnResponse(writer, response, origin);
   return writer.bytes;
 }
 
 export function encodeCompactionResponse(response: CompactionResponse, origin: HeaderOrigin | null = null): Buffer {
-  const writer = Writer.sized(sizeHeader(response.header, origin));
+  const writer = writerOf(sizeHeader(response.header, origin));
   writeHeader(writer, response.header, origin);
   return writer.bytes;
 }

@@ -25,6 +25,7 @@ import {
   encodePutResponse,
   encodeRangeResponse,
   encodeTxnResponse,
+  messageBytesMax,
 } from '../../src/proto/etcdserverpb-kv-responses.ts';
 import { encodeKeyValue } from '../../src/proto/mvccpb.ts';
 import {
@@ -180,6 +181,17 @@ describe('responses have the bytes that protobufjs writes', () => {
           { response_txn: { header: {}, responses: [{ response_put: inner }] } },
         ],
       }),
+    );
+  });
+});
+
+describe('a response larger than gRPC sends', () => {
+  // Not allocated: only its length counts, until the limit is found to be passed.
+  const huge = Object.create(Uint8Array.prototype, { length: { value: messageBytesMax } }) as Uint8Array;
+
+  it('is refused before memory is taken for it', () => {
+    expect(() => encodeRangeResponse({ header: null, kvs: [huge], more: false, count: 0 })).toThrow(
+      `trying to send message larger than max (${messageBytesMax + 6} vs. ${messageBytesMax})`,
     );
   });
 });

@@ -1,14 +1,102 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as auth from '../../src/proto/authpb.ts';
-import * as etcdAuth from '../../src/proto/etcdserverpb-auth.ts';
-import * as cluster from '../../src/proto/etcdserverpb-cluster.ts';
-import * as header from '../../src/proto/etcdserverpb-header.ts';
-import * as lease from '../../src/proto/etcdserverpb-lease.ts';
-import * as maintenance from '../../src/proto/etcdserverpb-maintenance.ts';
-import * as v2 from '../../src/proto/etcdserverpb-v2.ts';
-import * as health from '../../src/proto/healthpb.ts';
-import * as membership from '../../src/proto/membershippb.ts';
+import { permission, role, user, userAddOptions } from '../../src/proto/authpb.ts';
+import {
+  authDisableRequest,
+  authDisableResponse,
+  authEnableRequest,
+  authEnableResponse,
+  authenticateRequest,
+  authenticateResponse,
+  authRoleAddRequest,
+  authRoleAddResponse,
+  authRoleDeleteRequest,
+  authRoleDeleteResponse,
+  authRoleGetRequest,
+  authRoleGetResponse,
+  authRoleGrantPermissionRequest,
+  authRoleGrantPermissionResponse,
+  authRoleListRequest,
+  authRoleListResponse,
+  authRoleRevokePermissionRequest,
+  authRoleRevokePermissionResponse,
+  authStatusRequest,
+  authStatusResponse,
+  authUserAddRequest,
+  authUserAddResponse,
+  authUserChangePasswordRequest,
+  authUserChangePasswordResponse,
+  authUserDeleteRequest,
+  authUserDeleteResponse,
+  authUserGetRequest,
+  authUserGetResponse,
+  authUserGrantRoleRequest,
+  authUserGrantRoleResponse,
+  authUserListRequest,
+  authUserListResponse,
+  authUserRevokeRoleRequest,
+  authUserRevokeRoleResponse,
+  internalAuthenticateRequest,
+} from '../../src/proto/etcdserverpb-auth.ts';
+import {
+  memberAddRequest,
+  memberAddResponse,
+  memberListRequest,
+  memberListResponse,
+  memberMessage,
+  memberPromoteRequest,
+  memberPromoteResponse,
+  memberRemoveRequest,
+  memberRemoveResponse,
+  memberUpdateRequest,
+  memberUpdateResponse,
+} from '../../src/proto/etcdserverpb-cluster.ts';
+import { responseHeader } from '../../src/proto/etcdserverpb-header.ts';
+import {
+  leaseCheckpoint,
+  leaseCheckpointRequest,
+  leaseGrantRequest,
+  leaseGrantResponse,
+  leaseKeepAliveRequest,
+  leaseKeepAliveResponse,
+  leaseLeasesRequest,
+  leaseLeasesResponse,
+  leaseRevokeRequest,
+  leaseRevokeResponse,
+  leaseStatus,
+  leaseTimeToLiveRequest,
+  leaseTimeToLiveResponse,
+} from '../../src/proto/etcdserverpb-lease.ts';
+import {
+  alarmMember,
+  alarmRequest,
+  alarmResponse,
+  defragmentRequest,
+  defragmentResponse,
+  downgradeInfo,
+  downgradeRequest,
+  downgradeResponse,
+  downgradeVersionTestRequest,
+  hashKvRequest,
+  hashKvResponse,
+  hashRequest,
+  hashResponse,
+  moveLeaderRequest,
+  moveLeaderResponse,
+  snapshotRequest,
+  snapshotResponse,
+  statusRequest,
+  statusResponse,
+} from '../../src/proto/etcdserverpb-maintenance.ts';
+import { v2Request, walMetadata } from '../../src/proto/etcdserverpb-v2.ts';
+import { healthCheckRequest, healthCheckResponse } from '../../src/proto/healthpb.ts';
+import {
+  attributes,
+  clusterMemberAttrSetRequest,
+  clusterVersionSetRequest,
+  downgradeInfoSetRequest,
+  raftAttributes,
+} from '../../src/proto/membershippb.ts';
 import { requestHeader } from '../../src/proto/raft-internal.ts';
 import type { Field, Message } from '../../src/proto/table.ts';
 import { bool, enumeration, message, packed } from '../../src/proto/table.ts';
@@ -19,20 +107,107 @@ const schemas = loadSchemas('etcdserverpb/raft_internal.proto', 'grpc_health_v1/
 type AnyMessage = Message<Record<string, unknown>>;
 type Row = readonly [property: string, field: Field<unknown>];
 
-/** Every table of a module; the cast forgets only the property names, which the tests treat generically. */
-function tablesOf(module: object, packageName: string): (readonly [string, AnyMessage])[] {
-  return Object.values(module)
-    .filter((value) => typeof value === 'object' && value !== null && 'decodeFrom' in value)
-    .map((value) => [packageName, value as AnyMessage] as const);
-}
+/** Every table, by its package. */
+const tablesByPackage = {
+  authpb: [permission, userAddOptions, user, role],
+  etcdserverpb: [
+    authEnableRequest,
+    authDisableRequest,
+    authStatusRequest,
+    authenticateRequest,
+    internalAuthenticateRequest,
+    authUserAddRequest,
+    authUserGetRequest,
+    authUserDeleteRequest,
+    authUserChangePasswordRequest,
+    authUserGrantRoleRequest,
+    authUserRevokeRoleRequest,
+    authUserListRequest,
+    authRoleListRequest,
+    authRoleAddRequest,
+    authRoleGetRequest,
+    authRoleDeleteRequest,
+    authRoleGrantPermissionRequest,
+    authRoleRevokePermissionRequest,
+    authEnableResponse,
+    authDisableResponse,
+    authStatusResponse,
+    authenticateResponse,
+    authUserAddResponse,
+    authUserGetResponse,
+    authUserDeleteResponse,
+    authUserChangePasswordResponse,
+    authUserGrantRoleResponse,
+    authUserRevokeRoleResponse,
+    authRoleAddResponse,
+    authRoleGetResponse,
+    authRoleListResponse,
+    authUserListResponse,
+    authRoleDeleteResponse,
+    authRoleGrantPermissionResponse,
+    authRoleRevokePermissionResponse,
+    memberMessage,
+    memberAddRequest,
+    memberAddResponse,
+    memberRemoveRequest,
+    memberRemoveResponse,
+    memberUpdateRequest,
+    memberUpdateResponse,
+    memberListRequest,
+    memberListResponse,
+    memberPromoteRequest,
+    memberPromoteResponse,
+    responseHeader,
+    leaseGrantRequest,
+    leaseGrantResponse,
+    leaseRevokeRequest,
+    leaseRevokeResponse,
+    leaseCheckpoint,
+    leaseCheckpointRequest,
+    leaseKeepAliveRequest,
+    leaseKeepAliveResponse,
+    leaseTimeToLiveRequest,
+    leaseTimeToLiveResponse,
+    leaseLeasesRequest,
+    leaseStatus,
+    leaseLeasesResponse,
+    alarmRequest,
+    alarmMember,
+    alarmResponse,
+    statusRequest,
+    downgradeInfo,
+    statusResponse,
+    hashRequest,
+    hashResponse,
+    hashKvRequest,
+    hashKvResponse,
+    defragmentRequest,
+    defragmentResponse,
+    snapshotRequest,
+    snapshotResponse,
+    moveLeaderRequest,
+    moveLeaderResponse,
+    downgradeRequest,
+    downgradeResponse,
+    downgradeVersionTestRequest,
+    v2Request,
+    walMetadata,
+    requestHeader,
+  ],
+  'grpc.health.v1': [healthCheckRequest, healthCheckResponse],
+  membershippb: [
+    raftAttributes,
+    attributes,
+    clusterVersionSetRequest,
+    clusterMemberAttrSetRequest,
+    downgradeInfoSetRequest,
+  ],
+};
 
-const tables = [
-  ...tablesOf({ requestHeader }, 'etcdserverpb'),
-  ...[etcdAuth, cluster, header, lease, maintenance, v2].flatMap((module) => tablesOf(module, 'etcdserverpb')),
-  ...tablesOf(auth, 'authpb'),
-  ...tablesOf(membership, 'membershippb'),
-  ...tablesOf(health, 'grpc.health.v1'),
-];
+// The cast forgets only the property names, which the tests treat generically.
+const tables = Object.entries(tablesByPackage).flatMap(([packageName, list]) =>
+  list.map((table) => [packageName, table as unknown as AnyMessage] as const),
+);
 const byName = new Map(tables.map(([, table]) => [table.name, table]));
 
 function rowsOf(table: AnyMessage): Row[] {
@@ -135,7 +310,7 @@ function plain(value: unknown): unknown {
 describe('malformed input', () => {
   const refuses = (hex: string): string => {
     try {
-      lease.leaseGrantRequest.decode(Buffer.from(hex, 'hex'));
+      leaseGrantRequest.decode(Buffer.from(hex, 'hex'));
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
@@ -160,8 +335,8 @@ describe('malformed input', () => {
   });
 
   it('int64 values beyond 2^53 are clamped, of both signs', () => {
-    expect(maintenance.hashKvRequest.decode(Buffer.from('08ffffffffffffffff7f', 'hex')).revision).toBe(2 ** 53 - 1);
-    expect(maintenance.hashKvRequest.decode(Buffer.from('0880808080808080808001', 'hex')).revision).toBe(1 - 2 ** 53);
+    expect(hashKvRequest.decode(Buffer.from('08ffffffffffffffff7f', 'hex')).revision).toBe(2 ** 53 - 1);
+    expect(hashKvRequest.decode(Buffer.from('0880808080808080808001', 'hex')).revision).toBe(1 - 2 ** 53);
   });
 });
 

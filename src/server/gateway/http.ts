@@ -84,7 +84,7 @@ function questionOf(request: IncomingMessage): HttpQuestion | null {
 }
 
 /** Answers a request that passed the access rules; `done` is called once. */
-export function answerQuestion(options: HttpOptions, question: HttpQuestion, done: (answer: HttpAnswer) => void): void {
+function answerQuestion(options: HttpOptions, question: HttpQuestion, done: (answer: HttpAnswer) => void): void {
   // Old clients say /v3beta.
   const path = question.path.replace(/^\/v3beta\//, '/v3/');
   if (path.startsWith('/v3/')) done(options.gateway ? notYetServed(path) : notFound);

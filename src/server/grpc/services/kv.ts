@@ -4,6 +4,7 @@
  */
 import { invariant, unreachable } from '../../../base/assert.ts';
 import type { Result } from '../../../base/result.ts';
+import { ProtoError } from '../../../proto/codec.ts';
 import type { RangeRequest, TxnRequest } from '../../../proto/etcdserverpb-kv.ts';
 import {
   decodeCompactionRequest,
@@ -24,7 +25,7 @@ import { checkDeleteRange, checkPut, checkRange, checkTxn } from '../../apply/ch
 import { applyRange, applyTxn, isReadOnly, isSerializable } from '../../apply/kv.ts';
 import type { ApplyResponse } from '../../apply/response.ts';
 import type { MemberApi } from '../../member/api.ts';
-import { type RpcError, rpcErrors } from '../status.ts';
+import { type RpcError, rpcErrors, statusCode } from '../status.ts';
 import type { UnaryCall } from '../unary-call.ts';
 import { Admission } from './admission.ts';
 import { Headers } from './headers.ts';
@@ -99,7 +100,7 @@ class KvService {
 
   private answerRange(request: RangeRequest, call: UnaryCall): void {
     const result = applyRange(this.member.store, request);
-    if (result.ok) call.respond(encodeRangeResponse(result.value, this.headers.origin()));
+    if (result.ok) this.respond({ type: 'range', response: result.value }, call);
     else call.fail(result.error);
   }
 
@@ -129,7 +130,7 @@ class KvService {
 
   private answerReadOnlyTxn(request: TxnRequest, call: UnaryCall): void {
     const result = applyTxn(this.member.store, request, noLease);
-    if (result.ok) call.respond(encodeTxnResponse(result.value, this.headers.origin()));
+    if (result.ok) this.respond({ type: 'txn', response: result.value }, call);
     else call.fail(result.error);
   }
 
@@ -147,8 +148,20 @@ class KvService {
   }
 
   private answerWrite(outcome: Result<ApplyResponse, RpcError>, call: UnaryCall): void {
-    if (outcome.ok) call.respond(this.encode(outcome.value));
+    if (outcome.ok) this.respond(outcome.value, call);
     else call.fail(outcome.error);
+  }
+
+  private respond(applied: ApplyResponse, call: UnaryCall): void {
+    let message: Buffer;
+    try {
+      message = this.encode(applied);
+    } catch (error) {
+      if (!(error instanceof ProtoError)) throw error;
+      call.fail({ code: statusCode.resourceExhausted, message: `grpc: ${error.message}` });
+      return;
+    }
+    call.respond(message);
   }
 
   private encode(applied: ApplyResponse): Buffer {

@@ -123,7 +123,7 @@ const alarmNames = new Map<number, string>([
 ]);
 
 /** An alarm in gogo's compact text form, trailing space included: clients show it as it is. */
-export function alarmText(alarm: AlarmEntry): string {
+function alarmText(alarm: AlarmEntry): string {
   const fields: string[] = [];
   if (alarm.memberId !== 0n) fields.push(`${alarmMember.fields.memberId.name}:${alarm.memberId} `);
   if (alarm.alarm !== 0) fields.push(`alarm:${alarmNames.get(alarm.alarm) ?? alarm.alarm} `);
