@@ -74,6 +74,7 @@ export class Compactor {
       log: this.#log,
       compactRevision: previousRevision,
       revision,
+      leavesOutUnseen: true,
       seed: 0,
     });
     if (!compaction.hash.step()) return;

@@ -21,6 +21,8 @@ export interface HashScope {
   /** -1: nothing was compacted. */
   readonly compactRevision: number;
   readonly revision: number;
+  /** Whether rule 2 holds although no key may be alive: of a compaction, whose own revision etcd counts as seen. */
+  readonly leavesOutUnseen: boolean;
   /** CRC-32C of what comes before the bucket; 0 for nothing. */
   readonly seed: number;
 }
@@ -37,13 +39,14 @@ export class HashJob {
   readonly #cursor: IndexCursor = { key: null };
   readonly #bucketKey = new Uint8Array(tombstoneKeyBytes);
   #phase: 'keys' | 'records' | 'done';
-  #isAnyKeyAlive = false;
+  #leavesOutUnseen: boolean;
   #main = 0;
   #sub = 0;
   #crc: number;
 
   constructor(scope: HashScope) {
     this.#scope = scope;
+    this.#leavesOutUnseen = scope.leavesOutUnseen;
     this.#crc = crc32c(scope.seed, bucketName);
     // The first record has revision 2: without a compaction after that nothing is left out.
     this.#phase = scope.compactRevision > 1 ? 'keys' : 'records';
@@ -64,7 +67,7 @@ export class HashJob {
   #visitKeys(work: number): void {
     const { index, revision, compactRevision } = this.#scope;
     const isOver = index.visitStep(this.#cursor, revision, work, (main, sub) => {
-      this.#isAnyKeyAlive = true;
+      this.#leavesOutUnseen = true;
       if (main <= compactRevision) this.#kept.add(main, sub);
     });
     if (isOver) this.#phase = 'records';
@@ -96,6 +99,6 @@ export class HashJob {
   /** Whether a record that is not after the compact revision counts. */
   #isCovered(main: number, sub: number, tombstone: boolean): boolean {
     if (tombstone && main === this.#scope.compactRevision) return false;
-    return !this.#isAnyKeyAlive || this.#kept.has(main, sub);
+    return !this.#leavesOutUnseen || this.#kept.has(main, sub);
   }
 }

@@ -145,7 +145,8 @@ export class KvStore {
 
   /** `hashKv` in steps of some milliseconds. Until it is done or cancelled, compactions after the present one wait for it. */
   beginHashKv(revision: number): Result<HashKvJob, RevisionError> {
-    const stored = this.#compactor.hashes.find((hash) => hash.hashRevision === revision);
+    // Not so for 0, the current revision: etcd would answer with the hash that Compact{revision: 0} has left.
+    const stored = this.#compactor.hashes.find((hash) => revision !== 0 && hash.hashRevision === revision);
     if (stored !== undefined)
       return ok(
         new HashKvJob(
@@ -157,7 +158,14 @@ export class KvStore {
     if (revision > 0 && revision > this.#revision) return err('future');
     const compactRevision = this.#compactRevision;
     const hashRevision = revision === 0 ? this.#revision : revision;
-    const job = new HashJob({ index: this.index, log: this.log, compactRevision, revision: hashRevision, seed: 0 });
+    const job = new HashJob({
+      index: this.index,
+      log: this.log,
+      compactRevision,
+      revision: hashRevision,
+      leavesOutUnseen: false,
+      seed: 0,
+    });
     const unpin = this.#compactor.pin(compactRevision);
     return ok(new HashKvJob(() => (job.step() ? { hash: job.hash, compactRevision, hashRevision } : null), unpin));
   }
@@ -168,7 +176,14 @@ export class KvStore {
    */
   hashKeyBucket(seed: number): number {
     const revision = Number.POSITIVE_INFINITY;
-    const job = new HashJob({ index: this.index, log: this.log, compactRevision: -1, revision, seed });
+    const job = new HashJob({
+      index: this.index,
+      log: this.log,
+      compactRevision: -1,
+      revision,
+      leavesOutUnseen: false,
+      seed,
+    });
     while (!job.step());
     return job.hash;
   }
