@@ -15,7 +15,7 @@ export interface Syntax<T extends FlagTable> {
   readonly aliases: Readonly<Record<string, keyof T & string>>;
   /** Other spellings that hold only before, or after, the command. */
   readonly aliasesBeforeCommand: Readonly<Record<string, keyof T & string>>;
-  readonly aliasesAfterCommand: Readonly<Record<string, keyof T & string>>;
+  aliasesAfterCommand(command: string): Readonly<Record<string, keyof T & string>>;
   /** True if `word`, the first after the command, begins another program's command line: flags after it are that program's. */
   isVerbatim(command: string, word: string): boolean;
 }
@@ -58,7 +58,7 @@ export function parseArguments<T extends FlagTable>(
       break;
     }
     const { name, text } = splitFlag(word);
-    const found = resolve(syntax, name, command !== null);
+    const found = resolve(syntax, name, command);
     if (found === null) return err(unknownFlag(syntax, word, name));
     let value = text ?? (found.negated ? 'false' : undefined);
     if (value === undefined && found.flag.standsAlone) value = 'true';
@@ -84,10 +84,11 @@ function splitFlag(word: string): { readonly name: string; readonly text: string
 function resolve<T extends FlagTable>(
   syntax: Syntax<T>,
   name: string,
-  afterCommand: boolean,
+  command: string | null,
 ): { readonly name: string; readonly flag: Flag<unknown>; readonly negated: boolean } | null {
   const lookUp = (spelling: string) => {
-    const placed = own(afterCommand ? syntax.aliasesAfterCommand : syntax.aliasesBeforeCommand, spelling);
+    const here = command === null ? syntax.aliasesBeforeCommand : syntax.aliasesAfterCommand(command);
+    const placed = own(here, spelling);
     const canonical = placed ?? own(syntax.aliases, spelling) ?? spelling;
     const flag = own(syntax.flags, canonical);
     return flag === undefined ? null : { name: canonical, flag };

@@ -1,5 +1,6 @@
 /** Finds the supervisor that a command in another terminal means, without asking for flags where there is no doubt. */
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
@@ -37,17 +38,15 @@ export function stateDirOf(options: Options): string {
 export async function findSupervisor(options: Options, given: ReadonlySet<string>): Promise<Result<Target, string>> {
   const folder = controlFolder();
   if (!folder.ok) return folder;
-  const named = ['procfile', 'state-dir', 'members', 'rpc-port'].some((flag) => given.has(flag));
   const wanted = sourceOf(options, given);
-  const here: Source[] = named ? [wanted] : [wanted, { type: 'cluster', stateDir: stateDirOf(options) }];
-  for (const source of here) {
+  for (const source of sourcesHere(options, given)) {
     const found = await targetAt(socketPath(folder.value, source));
     if (found !== null) return ok(found);
   }
   const all = await Promise.all(socketsIn(folder.value).map(targetAt));
   const running = all.filter((target) => target !== null);
   const [only] = running;
-  if (!named && !existsSync(options.procfile) && only !== undefined && running.length === 1) return ok(only);
+  if (!isNamed(given) && !existsSync(options.procfile) && only !== undefined && running.length === 1) return ok(only);
   const list = running.map(({ status }) => `\n  ${status.source} (process ${status.pid})`).join('');
   return err(`no supervisor runs ${sourceText(wanted)}${list === '' ? '' : `; choose with -f among:${list}`}`);
 }
@@ -55,4 +54,20 @@ export async function findSupervisor(options: Options, given: ReadonlySet<string
 async function targetAt(socket: string): Promise<Target | null> {
   const reply = await askSupervisor(socket, { command: 'status', names: [] });
   return reply?.ok === true ? { socket, status: reply.status } : null;
+}
+
+/** Where the log history goes when there is no home folder. */
+export function historyFallback(): string {
+  const folder = controlFolder();
+  return folder.ok ? folder.value : tmpdir();
+}
+
+/** Sources that a command without flags may mean, the likeliest first. */
+export function sourcesHere(options: Options, given: ReadonlySet<string>): Source[] {
+  const wanted = sourceOf(options, given);
+  return isNamed(given) ? [wanted] : [wanted, { type: 'cluster', stateDir: stateDirOf(options) }];
+}
+
+function isNamed(given: ReadonlySet<string>): boolean {
+  return ['procfile', 'state-dir', 'members', 'rpc-port'].some((flag) => given.has(flag));
 }

@@ -10,6 +10,7 @@ Commands
                        restart, stop-all, restart-all
   exec CMD…            Run one command as the entries would; also run CMD…
   status [--json]      What runs, since when, how it ended
+  logs [-f] [NAME…]    What was said; -n LINES, --since TIME, --grep PATTERN
   check                Check the Procfile and print its entries
   env [--explain]      Print what env files set, and which file wins
   version              Print the version
@@ -40,7 +41,7 @@ Ctrl-C ends all processes, a second Ctrl-C kills them.
       --state-dir DIR    Of generated clusters (default .clusterctl)
   -t, --grace TIME       From Ctrl-C to SIGKILL (default 10s)
       --exit-on-error    End all when one fails, and exit 1
-      --control=false    No socket for run and status
+      --control=false    No socket for run and status; --history=false: no logs
       --exit-on-stop=false  Stay when no process is left
       --logtime=false    No time before each line
   -c, --color[=WHEN]     auto (default), always, never

@@ -29,15 +29,20 @@ const flags = {
   'exit-on-error': boolFlag(false),
   'exit-on-stop': boolFlag(true),
   explain: boolFlag(false),
+  follow: boolFlag(false),
   formation: formationFlag(),
   grace: graceFlag(),
+  grep: patternFlag(),
   help: boolFlag(false),
+  history: boolFlag(true),
   json: boolFlag(false),
+  lines: countFlag(),
   members: membersFlag(),
   procfile: stringFlag('Procfile'),
   'rpc-port': portFlag(),
   'rpc-server': boolFlag(true),
   'set-ports': boolFlag(true),
+  since: sinceFlag(),
   'state-dir': stringFlag(''),
   timestamps: boolFlag(true),
   version: boolFlag(false),
@@ -64,7 +69,7 @@ export const syntax: Syntax<typeof flags> = {
     v: 'version',
   },
   aliasesBeforeCommand: { p: 'rpc-port' },
-  aliasesAfterCommand: { p: 'base-port' },
+  aliasesAfterCommand: (command) => (command === 'logs' ? { f: 'follow', n: 'lines' } : { p: 'base-port' }),
   isVerbatim: (command, word) => command === 'exec' || (command === 'run' && !remoteWords.includes(word)),
 };
 
@@ -109,6 +114,40 @@ function portFlag(): Flag<number | null> {
     default: null,
     standsAlone: false,
     parse: (text) => (/^\d{1,5}$/.test(text) ? ok(Number(text)) : err('expected a port number')),
+  };
+}
+
+/** How long ago, in milliseconds. */
+function sinceFlag(): Flag<number | null> {
+  return {
+    default: null,
+    standsAlone: false,
+    parse(text) {
+      const duration = parseDuration(text);
+      return duration.ok ? ok(Number(duration.value / 1_000_000n)) : err('expected a duration such as 10s, 5m or 2h');
+    },
+  };
+}
+
+function countFlag(): Flag<number | null> {
+  return {
+    default: null,
+    standsAlone: false,
+    parse: (text) => (/^\d{1,9}$/.test(text) ? ok(Number(text)) : err('expected a number of lines')),
+  };
+}
+
+function patternFlag(): Flag<RegExp | null> {
+  return {
+    default: null,
+    standsAlone: false,
+    parse(text) {
+      try {
+        return ok(new RegExp(text, 'u'));
+      } catch {
+        return err('expected a regular expression');
+      }
+    },
   };
 }
 

@@ -3,6 +3,8 @@
  * and lines of one stream keep their order.
  */
 import type { Readable } from 'node:stream';
+import type { HistoryWriter } from './history.ts';
+import type { HistoryStream } from './history-format.ts';
 import type { LineStyle } from './line-format.ts';
 import { linePrefix, prefixLines, prefixLinesForTerminal } from './line-format.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -14,7 +16,7 @@ const drainMs = 250;
 /** The lines of one process, or of the supervisor speaking about it. */
 export interface LogChannel {
   /** Reads a stream of the process to its end. */
-  attach(stream: Readable): void;
+  attach(stream: Readable, kind: 'stdout' | 'stderr'): void;
   /** A line of the supervisor about the process. */
   note(text: string): void;
   /** Resolves when all attached streams have ended; 250 ms from now they are closed, whoever still holds them. */
@@ -25,25 +27,30 @@ export class LogMux {
   readonly #output: Output;
   readonly #style: LineStyle;
   readonly #open = new Set<Readable>();
-  #congested = false;
+  /** Writers that cannot take more at the moment. */
+  readonly #congested = new Set<Output | HistoryWriter>();
 
   constructor(output: Output, style: LineStyle) {
     this.#output = output;
     this.#style = style;
-    output.onCongestion = (congested) => this.#setCongested(congested);
+    output.onCongestion = (congested) => this.#setCongested(output, congested);
   }
 
-  channel(name: string, colourIndex: number): LogChannel {
+  /** `history` keeps what the channel says, if it is not null. */
+  channel(name: string, colourIndex: number, history: HistoryWriter | null): LogChannel {
     const format = this.#style.colour ? prefixLinesForTerminal : prefixLines;
-    const print = (block: Buffer) =>
-      this.#output.write(format(block, linePrefix(name, colourIndex, clockText(new Date()), this.#style)));
+    const print = (block: Buffer, kind: HistoryStream) => {
+      const now = new Date();
+      history?.append(now.getTime(), kind, block);
+      this.#output.write(format(block, linePrefix(name, colourIndex, clockText(now), this.#style)));
+    };
+    if (history !== null) history.onCongestion = (congested) => this.#setCongested(history, congested);
     let streams: Attached[] = [];
     return {
-      attach: (stream) => {
-        const attached = this.#attach(stream, print);
-        streams.push(attached);
+      attach: (stream, kind) => {
+        streams.push(this.#attach(stream, (block) => print(block, kind === 'stdout' ? 'o' : 'e')));
       },
-      note: (text) => print(Buffer.from(`${text}\n`)),
+      note: (text) => print(Buffer.from(`${text}\n`), 'n'),
       drain: async () => {
         const draining = streams;
         streams = [];
@@ -68,7 +75,7 @@ export class LogMux {
       const block = splitter.push(chunk);
       if (block !== null) print(block);
     });
-    if (this.#congested) stream.pause();
+    if (this.#congested.size > 0) stream.pause();
     return { stream, closed };
   }
 
@@ -81,10 +88,11 @@ export class LogMux {
     clearTimeout(timer);
   }
 
-  #setCongested(congested: boolean): void {
-    this.#congested = congested;
+  #setCongested(writer: Output | HistoryWriter, congested: boolean): void {
+    if (congested) this.#congested.add(writer);
+    else this.#congested.delete(writer);
     for (const stream of this.#open) {
-      if (congested) stream.pause();
+      if (this.#congested.size > 0) stream.pause();
       else stream.resume();
     }
   }
@@ -96,6 +104,6 @@ interface Attached {
 }
 
 /** `15:04:05`, local time. */
-function clockText(time: Date): string {
+export function clockText(time: Date): string {
   return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
 }

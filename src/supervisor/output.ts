@@ -95,6 +95,11 @@ export function standardOutput(): Output {
   return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal() : 1));
 }
 
+/** A regular file. */
+export function fileOutput(descriptor: number): Output {
+  return new Output(sendToDescriptor(descriptor));
+}
+
 /** Standard output's terminal opened anew: O_NONBLOCK on descriptor 1 itself would be shared with the user's shell. */
 function nonBlockingTerminal(): number {
   try {

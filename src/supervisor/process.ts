@@ -212,8 +212,8 @@ export class SupervisedProcess {
     }
     this.#groupId = child.pid;
     child.on('error', () => {}); // only kill() could report here, and it is never called
-    if (child.stdout !== null) this.#log.attach(child.stdout);
-    if (child.stderr !== null) this.#log.attach(child.stderr);
+    if (child.stdout !== null) this.#log.attach(child.stdout, 'stdout');
+    if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr');
     child.once('exit', (code, signal) => this.#feed({ type: 'exited', exit: { code, signal } }));
   }
 

@@ -41,6 +41,18 @@ describe('the command line', () => {
     });
   });
 
+  it('reads -p and -f by where they stand', () => {
+    expect(parsed('-p 9000 start').values['rpc-port']).toBe(9000);
+    expect(parsed('start -p 9000').values['base-port']).toBe(9000);
+    expect(parsed('-f x logs -f -n 5').values).toMatchObject({ procfile: 'x', follow: true, lines: 5 });
+  });
+
+  it("leaves the flags of a user's command alone, not those of goreman's words", () => {
+    expect(parsed('run -e x ls -l -f').words).toEqual(['ls', '-l', '-f']);
+    expect(parsed('exec stop -f').words).toEqual(['stop', '-f']);
+    expect(parsed('run stop web -f x').values.procfile).toBe('x');
+  });
+
   it('ends flags at two dashes', () => {
     expect(parsed('start -- -f').words).toEqual(['-f']);
     expect(parsed('-- check -f').command).toBe('check');

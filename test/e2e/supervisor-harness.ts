@@ -82,7 +82,13 @@ export class Run {
     const [name = '', value = ''] = this.#mark.split('=');
     this.child = spawn(installation.bin, args, {
       cwd,
-      env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: join(installation.folder, 'run'), ...env, [name]: value },
+      env: {
+        PATH: process.env['PATH'],
+        XDG_RUNTIME_DIR: join(installation.folder, 'run'),
+        XDG_STATE_HOME: join(installation.folder, 'state'),
+        ...env,
+        [name]: value,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const note = (into: Buffer[]) => (chunk: Buffer) => {

@@ -1,6 +1,5 @@
 /** `clusterctl start`: turns the command line into a supervisor, and the supervisor's end into an exit code. */
 import { randomBytes } from 'node:crypto';
-import { isatty } from 'node:tty';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
 import { loadOrCreateCluster, memberDataDir } from '../../supervisor/cluster-state.ts';
@@ -14,6 +13,7 @@ import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
 import { clientUrl, memberEnv } from '../../supervisor/etcd-members.ts';
+import { HistoryWriter, historyFolder } from '../../supervisor/history.ts';
 import { LogMux } from '../../supervisor/log-mux.ts';
 import { standardOutput } from '../../supervisor/output.ts';
 import type { Spec } from '../../supervisor/plan.ts';
@@ -21,12 +21,13 @@ import { planMembers, planProcesses, programOf } from '../../supervisor/plan.ts'
 import type { ProcessSpec } from '../../supervisor/process.ts';
 import { describeExit } from '../../supervisor/process.ts';
 import { Supervisor } from '../../supervisor/supervisor.ts';
-import { sourceOf, stateDirOf } from '../control-target.ts';
+import { wantsColour } from '../colour.ts';
+import { historyFallback, sourceOf, stateDirOf } from '../control-target.ts';
 import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
 import { readEnvFiles } from '../read-env.ts';
 import { complain, readProcfile } from '../read-procfile.ts';
-import type { ColourChoice, Options } from '../syntax.ts';
+import type { Options } from '../syntax.ts';
 
 export interface StartRequest {
   /** Entries or instances to start; empty for all. */
@@ -166,8 +167,12 @@ async function supervise(
     timestamps: options.timestamps,
     nameWidth: Math.max(...specs.map((spec) => displayWidth(spec.name))),
   });
-  const channels = new Map(specs.map((spec) => [spec.name, mux.channel(spec.name, spec.colourIndex)]));
-  const log = (spec: ProcessSpec) => channels.get(spec.name) ?? mux.channel(spec.name, 0);
+  const source = sourceOf(options, given);
+  const histories = options.history ? openHistories(specs, source) : new Map<string, HistoryWriter>();
+  const channels = new Map(
+    specs.map(({ name, colourIndex }) => [name, mux.channel(name, colourIndex, histories.get(name) ?? null)]),
+  );
+  const log = (spec: ProcessSpec) => channels.get(spec.name) ?? mux.channel(spec.name, 0, null);
   const policy = { exitOnError: options['exit-on-error'], exitOnStop: options['exit-on-stop'] };
   const supervisor = new Supervisor(specs.map(describe), log, policy);
 
@@ -175,14 +180,26 @@ async function supervise(
   process.stderr.on('error', () => supervisor.stopAll('SIGTERM'));
   process.on('exit', () => supervisor.killNow());
   listenForSignals(supervisor);
-  const control = options['rpc-server'] ? await listenForControl(supervisor, sourceOf(options, given)) : null;
+  const control = options['rpc-server'] ? await listenForControl(supervisor, source) : null;
 
   const { failure } = await supervisor.run();
   await control?.close();
-  await output.flush(flushPatienceMs);
+  await Promise.all([output.flush(flushPatienceMs), ...[...histories.values()].map((history) => history.close())]);
   if (failure === null) return exitCode.ok;
   complain(`${failure.name} ${describeExit(failure.exit)}`);
   return exitCode.failed;
+}
+
+/** What `clusterctl logs` reads; without it the processes run all the same. */
+function openHistories(specs: readonly Spec[], source: Source): ReadonlyMap<string, HistoryWriter> {
+  try {
+    const folder = historyFolder(source, process.env, historyFallback());
+    return new Map(specs.map((spec) => [spec.name, new HistoryWriter(folder, spec.name)]));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    complain(`warning: no log history: ${reason} (--history=false says that you need none)`);
+    return new Map();
+  }
 }
 
 /** The socket of the remote control, or null after saying why there is none: the processes run all the same. */
@@ -225,15 +242,6 @@ function listenForSignals(supervisor: Supervisor): void {
     } else if (nowMs - firstMs > sameSignalMs) supervisor.killAll();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, heard);
-}
-
-/** The flag, then FORCE_COLOR and NO_COLOR as Node ranks them, then whether a terminal shows the output. */
-function wantsColour(choice: ColourChoice): boolean {
-  if (choice !== 'auto') return choice === 'always';
-  const forced = process.env['FORCE_COLOR'] ?? '';
-  if (forced !== '') return forced !== '0' && forced !== 'false';
-  if ((process.env['NO_COLOR'] ?? '') !== '') return false;
-  return isatty(1) && process.env['TERM'] !== 'dumb';
 }
 
 function failed(message: string): number {

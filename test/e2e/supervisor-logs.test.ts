@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Installation } from './supervisor-harness.ts';
+import { install, Run } from './supervisor-harness.ts';
+
+let installation: Installation;
+let cwd: string;
+const runs: Run[] = [];
+
+beforeAll(async () => {
+  installation = await install();
+});
+afterAll(() => installation.remove());
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'clusterctl-cwd-'));
+});
+afterEach(async () => {
+  for (const run of runs.splice(0)) {
+    run.child.kill('SIGTERM');
+    await run.ended;
+  }
+  rmSync(cwd, { recursive: true, force: true });
+});
+
+function clusterctl(...args: string[]): Run {
+  const run = new Run(installation, { cwd, args });
+  runs.push(run);
+  return run;
+}
+
+async function linesOf(...args: string[]): Promise<string[]> {
+  const run = clusterctl(...args);
+  expect(await run.ended).toEqual({ code: 0, signal: null });
+  return run.lines;
+}
+
+describe('clusterctl logs', () => {
+  it('prints what was said, while the run lasts and after', async () => {
+    writeFileSync(join(cwd, 'Procfile'), 'a: echo one; exec sleep 60\nb: sleep 0.2; echo two >&2; exec sleep 60\n');
+    const supervisor = clusterctl('start');
+    await supervisor.seen(/two/);
+    const during = ['a | Starting a on port 5000', 'b | Starting b on port 5100', 'a | one', 'b | two'];
+    expect(await linesOf('logs')).toEqual(during);
+    await supervisor.endBy('SIGINT');
+    expect((await linesOf('logs')).slice(0, 4)).toEqual(during);
+    expect(await linesOf('logs', 'b', '-n', '2')).toEqual(['b | two', 'b | terminated by SIGTERM']);
+    expect(await linesOf('logs', '--grep', '^t[wx]o$')).toEqual(['b | two']);
+    expect(await linesOf('logs', '--since', '1ns')).toEqual([]);
+    expect((await linesOf('logs', '--since', '1h')).length).toBe(6);
+  });
+
+  it('follows', async () => {
+    writeFileSync(join(cwd, 'Procfile'), 'a: echo first; read x < fifo; echo second; exec sleep 60\n');
+    const { execFileSync } = await import('node:child_process');
+    execFileSync('mkfifo', [join(cwd, 'fifo')]);
+    const supervisor = clusterctl('start');
+    await supervisor.seen(/first/);
+    const follower = clusterctl('logs', '-f', '-n', '1');
+    await follower.seen(/first/);
+    writeFileSync(join(cwd, 'fifo'), 'go\n');
+    await follower.seen(/second/);
+    expect(follower.lines).toEqual(['a | first', 'a | second']);
+  });
+
+  it('says what it does not have', async () => {
+    writeFileSync(join(cwd, 'Procfile'), 'a: true\n');
+    const none = clusterctl('logs');
+    expect((await none.ended).code).toBe(1);
+    expect(none.stderr).toContain('clusterctl: no log history here');
+    await clusterctl('start').ended;
+    const unknown = clusterctl('logs', 'x');
+    expect((await unknown.ended).code).toBe(1);
+    expect(unknown.stderr).toBe('clusterctl: no log history of x (there is: a)\n');
+  });
+
+  it('has nothing of a run without history', async () => {
+    writeFileSync(join(cwd, 'Procfile'), 'a: true\n');
+    await clusterctl('start', '--history=false').ended;
+    expect((await clusterctl('logs').ended).code).toBe(1);
+  });
+});

@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HistoryWriter, historyBytesMax, historyFile, historyNames } from '../../src/supervisor/history.ts';
+import type { HistoryRecord } from '../../src/supervisor/history-format.ts';
+import { decodeRecords, encodeHeader } from '../../src/supervisor/history-format.ts';
+import { HistoryReader } from '../../src/supervisor/history-reader.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'clusterctl-history-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function encode({ timeMs, stream, block }: HistoryRecord): Buffer {
+  return Buffer.concat([encodeHeader(timeMs, stream, block.length), block]);
+}
+
+function texts(records: readonly HistoryRecord[]): string[] {
+  return records.map((record) => record.block.toString());
+}
+
+describe('history records', () => {
+  const record = fc.record({
+    timeMs: fc.nat(2 ** 31),
+    stream: fc.constantFrom<HistoryRecord['stream']>('o', 'e', 'n'),
+    block: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from([...bytes, 10])),
+  });
+
+  it('come back as they were written, whatever bytes they hold', () => {
+    fc.assert(
+      fc.property(fc.array(record), (written) => {
+        const bytes = Buffer.concat(written.map(encode));
+        const { records, taken } = decodeRecords(bytes);
+        expect(taken).toBe(bytes.length);
+        expect(records).toEqual(written);
+      }),
+    );
+  });
+
+  it('are read up to the last whole one', () => {
+    fc.assert(
+      fc.property(fc.array(record, { minLength: 1 }), fc.nat(), (written, cut) => {
+        const bytes = Buffer.concat(written.map(encode));
+        const part = bytes.subarray(0, cut % bytes.length);
+        const { records, taken } = decodeRecords(part);
+        expect(records).toEqual(written.slice(0, records.length));
+        expect(decodeRecords(bytes.subarray(taken)).records).toEqual(written.slice(records.length));
+      }),
+    );
+  });
+
+  it('after damage are found again', () => {
+    const good = encode({ timeMs: 5, stream: 'o', block: Buffer.from('x\n') });
+    expect(texts(decodeRecords(Buffer.concat([Buffer.from('torn rest\n'), good])).records)).toEqual(['x\n']);
+  });
+});
+
+describe('the history of a process', () => {
+  it('is read from the oldest line, and on as it grows', async () => {
+    const writer = new HistoryWriter(folder, 'a/b ü');
+    expect(historyNames(folder)).toEqual(['a/b ü']);
+    const reader = new HistoryReader(folder, 'a/b ü');
+    writer.append(1, 'o', Buffer.from('one\n'));
+    await writer.close();
+    expect(texts(reader.read())).toEqual(['one\n']);
+    expect(reader.read()).toEqual([]);
+    const again = new HistoryWriter(folder, 'a/b ü');
+    again.append(2, 'e', Buffer.from('two\n'));
+    await again.close();
+    expect(texts(reader.read())).toEqual(['two\n']);
+    reader.close();
+  });
+
+  it('keeps two files of bounded size, and a reader misses nothing in between', async () => {
+    const writer = new HistoryWriter(folder, 'p');
+    const reader = new HistoryReader(folder, 'p');
+    const block = Buffer.from(`${'x'.repeat(1024 * 1024 - 1)}\n`);
+    const blocks = (2.5 * historyBytesMax) / block.length;
+    let seen = 0;
+    for (let at = 0; at < blocks; at++) {
+      writer.append(at, 'o', block);
+      if (at % 8 === 7) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await writer.close();
+    seen += reader.read().length;
+    expect(seen).toBeGreaterThan(historyBytesMax / block.length);
+    for (const file of [historyFile(folder, 'p'), `${historyFile(folder, 'p')}.1`]) {
+      expect(statSync(file).size).toBeLessThanOrEqual(historyBytesMax + block.length + 64);
+    }
+    reader.close();
+  });
+
+  it('goes on in the new file after a rotation under the reader', async () => {
+    const first = new HistoryWriter(folder, 'p');
+    first.append(1, 'o', Buffer.from('1\n'));
+    await first.close();
+    const reader = new HistoryReader(folder, 'p');
+    expect(texts(reader.read())).toEqual(['1\n']);
+    const second = new HistoryWriter(folder, 'p');
+    second.append(2, 'o', Buffer.alloc(historyBytesMax, 10));
+    second.append(3, 'o', Buffer.from('3\n'));
+    await second.close();
+    expect(reader.read().map((record) => record.timeMs)).toEqual([2, 3]);
+    reader.close();
+  });
+
+  it('of a folder that is not there is empty', () => {
+    expect(historyNames(join(folder, 'no'))).toEqual([]);
+    writeFileSync(join(folder, 'x.log'), '');
+    expect(new HistoryReader(folder, 'x').read()).toEqual([]);
+  });
+});
