@@ -15,8 +15,16 @@ export class ProtoError extends Error {
 export const wireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
 const two32 = 2 ** 32;
-const two21 = 2 ** 21;
 const noBytes = new Uint8Array(0);
+
+/** Takes 64-bit values apart and puts them together: arithmetic on bigints costs several allocations. */
+const words = new DataView(new ArrayBuffer(8));
+
+function bigIntOf(low: number, high: number): bigint {
+  words.setUint32(0, low, true);
+  words.setUint32(4, high, true);
+  return words.getBigUint64(0, true);
+}
 
 function unexpectedEof(): ProtoError {
   return new ProtoError('unexpected EOF');
@@ -109,16 +117,16 @@ export class Reader {
       if (pos >= end) throw unexpectedEof();
       const byte = bytes[pos++] as number;
       const seven = byte & 0x7f;
-      if (i < 4) low += seven * 2 ** (7 * i);
+      if (i < 4) low |= seven << (7 * i);
       else if (i === 4) {
-        low += (seven & 0x0f) * 2 ** 28;
+        low |= seven << 28;
         high = seven >>> 4;
-      } else if (i < 9) high += seven * 2 ** (7 * i - 32);
-      else high += (seven & 1) * 2 ** 31;
+      } else if (i < 9) high |= seven << (7 * i - 32);
+      else high |= seven << 31;
       if (byte < 0x80) {
         if (i === 9 && byte > 1) throw new ProtoError('proto: integer overflow');
         this.pos = pos;
-        return high < two21 ? BigInt(high * two32 + low) : (BigInt(high) << 32n) | BigInt(low);
+        return bigIntOf(low, high);
       }
     }
     throw new ProtoError('proto: integer overflow');
@@ -131,6 +139,11 @@ export class Reader {
 
   /** A boolean: any non-zero varint is true. */
   bool(): boolean {
+    const pos = this.pos;
+    if (pos < this.end && (this.bytes[pos] as number) < 0x80) {
+      this.pos = pos + 1;
+      return this.bytes[pos] !== 0;
+    }
     return this.uint64() !== 0n;
   }
 
@@ -219,9 +232,10 @@ export function sizeVarint(value: number): number {
 /** Bytes of a 64-bit varint (signed values count as their two's complement). */
 export function sizeVarint64(value: bigint): number {
   if (value >= 0n && value <= 0x1fffffffffffffn) return sizeVarint(Number(value));
-  let size = 0;
-  for (let rest = BigInt.asUintN(64, value); rest > 0n; rest >>= 7n) size++;
-  return size;
+  words.setBigUint64(0, value, true);
+  // Beyond 2^53: the high word has at least 22 bits, or all of them for a negative value.
+  const bits = 64 - Math.clz32(words.getUint32(4, true));
+  return Math.ceil(bits / 7);
 }
 
 /** Bytes of an int64 given as a number within ±2^53 (negative ones take ten). */
@@ -276,12 +290,24 @@ export class Writer {
       this.varint(Number(value));
       return;
     }
-    let rest = BigInt.asUintN(64, value);
-    while (rest >= 0x80n) {
-      this.bytes[this.pos++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
+    words.setBigUint64(0, value, true);
+    const low = words.getUint32(0, true);
+    let rest = words.getUint32(4, true);
+    const bytes = this.bytes;
+    let pos = this.pos;
+    bytes[pos++] = low | 0x80;
+    bytes[pos++] = (low >>> 7) | 0x80;
+    bytes[pos++] = (low >>> 14) | 0x80;
+    bytes[pos++] = (low >>> 21) | 0x80;
+    // The fifth byte has the last four bits of the low word and the first three of the high one.
+    bytes[pos++] = (low >>> 28) | ((rest & 7) << 4) | 0x80;
+    rest >>>= 3;
+    while (rest >= 0x80) {
+      bytes[pos++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
     }
-    this.bytes[this.pos++] = Number(rest);
+    bytes[pos++] = rest;
+    this.pos = pos;
   }
 
   /** An int64 given as a number within ±2^53. */

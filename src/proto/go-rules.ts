@@ -11,6 +11,15 @@ export function nextTag(reader: Reader, message: string): number {
     reader.pos++;
     return first;
   }
+  const second = reader.pos + 1 < reader.end ? (reader.bytes[reader.pos + 1] as number) : 0x80;
+  if (first >= 0x80 && second < 0x80 && second > 0) {
+    // Fields 16 to 2047; those of the log's header and of the later services are here.
+    const tag = (first & 0x7f) | (second << 7);
+    if ((tag & 7) !== 4) {
+      reader.pos += 2;
+      return tag;
+    }
+  }
   return longTag(reader, message);
 }
 

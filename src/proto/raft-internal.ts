@@ -66,7 +66,6 @@ import {
   type DowngradeInfoSetRequest,
   downgradeInfoSetRequest,
 } from './membershippb.ts';
-import { type MessageOf, message, single, string, uint53, uint64 } from './table.ts';
 
 /** Field numbers of the bodies that members propose. */
 export const internalField = {
@@ -107,12 +106,11 @@ export type InternalField = (typeof internalField)[keyof typeof internalField];
 const headerNumber = 100;
 
 /** Who asks, as of which auth revision; present since etcd 3.1 in every entry that a client caused. */
-export const requestHeader = message('RequestHeader', {
-  id: single(1, 'ID', uint64),
-  username: single(2, 'username', string),
-  authRevision: single(3, 'auth_revision', uint53),
-});
-export type RequestHeader = MessageOf<typeof requestHeader>;
+export interface RequestHeader {
+  readonly id: bigint;
+  readonly username: string;
+  readonly authRevision: number;
+}
 
 /** The one request that an entry carries. `none`: only fields of a later version, or nothing. */
 export type InternalBody =
@@ -226,12 +224,29 @@ export function decodeInternalRequest(data: Uint8Array): InternalRaftRequest {
   while (reader.more()) {
     const tag = nextTag(reader, 'InternalRaftRequest');
     if (tag === 0x22) body = { type: 'put', request: readPutRequest(reader.message()) };
-    else if (tag === headerNumber * 8 + 2) header = requestHeader.decodeFrom(reader.message());
+    else if (tag === headerNumber * 8 + 2) header = readHeader(reader.message());
     else if (tag === 0x08) id = reader.uint64();
     else if (tag % 8 === 2) body = readBody(reader, tag) ?? body;
     else unexpectedField(reader, tag, 'InternalRaftRequest', fieldNames);
   }
   return { id, header, body };
+}
+
+const headerFields = { 1: 'ID', 2: 'Username', 3: 'AuthRevision' };
+
+/** By hand, because every entry has one. */
+function readHeader(reader: Reader): RequestHeader {
+  let id = 0n;
+  let username = '';
+  let authRevision = 0;
+  while (reader.more()) {
+    const tag = nextTag(reader, 'RequestHeader');
+    if (tag === 0x08) id = reader.uint64();
+    else if (tag === 0x12) username = reader.string();
+    else if (tag === 0x18) authRevision = reader.varint53();
+    else unexpectedField(reader, tag, 'RequestHeader', headerFields);
+  }
+  return { id, username, authRevision };
 }
 
 /** Reads a length-delimited field; null if this version does not know it. */

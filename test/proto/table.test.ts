@@ -97,7 +97,6 @@ import {
   downgradeInfoSetRequest,
   raftAttributes,
 } from '../../src/proto/membershippb.ts';
-import { requestHeader } from '../../src/proto/raft-internal.ts';
 import type { Field, Message } from '../../src/proto/table.ts';
 import { bool, enumeration, message, packed } from '../../src/proto/table.ts';
 import { loadSchemas } from './schema.ts';
@@ -192,7 +191,6 @@ const tablesByPackage = {
     downgradeVersionTestRequest,
     v2Request,
     walMetadata,
-    requestHeader,
   ],
   'grpc.health.v1': [healthCheckRequest, healthCheckResponse],
   membershippb: [
