@@ -92,15 +92,14 @@ export async function startEtcdServer(config: EtcdConfig, logger: Logger): Promi
 async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promise<Result<EtcdServer, string>> {
   const all = createMetrics({ mode: config.metrics, features: gateStates(config.featureGates) });
   const metrics = all.member;
+  // The lock takes a process of its own to get: it is asked for first, and waited for when it is needed.
+  const locking = lockMember(config);
   const ports = await claimPorts(config, logger, opened);
+  const lock = await locking;
+  if (lock.ok) opened.add(lock.value);
   if (!ports.ok) return ports;
-  const memberInitialized = await walExists(nodeDisk, walFolder(config));
-  const processors = availableParallelism();
-  logger.info(
-    'starting an etcd server',
-    startFields(config, { version: serverVersion, memberInitialized, processors }),
-  );
-  const log = await openDataDirectory(config, logger, metrics, opened);
+  if (!lock.ok) return lock;
+  const log = await openMemberLog(config, logger, metrics, opened);
   if (!log.ok) return log;
 
   let end: (reason: EndReason) => void = () => {};
@@ -189,25 +188,36 @@ async function claimPorts(config: EtcdConfig, logger: Logger, opened: Opened): P
   return ok({ peer: peer.value, client: client.value, clientHttp: clientHttp.value, metrics: metrics.value });
 }
 
-async function openDataDirectory(
+async function lockMember(config: EtcdConfig): Promise<Result<() => Promise<void>, string>> {
+  const folder = join(config.dataDir, 'member');
+  try {
+    await nodeDisk.makeDirectory(folder);
+  } catch (error) {
+    return err(`cannot access data directory: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const lock = await lockDirectory(folder);
+  return lock.ok ? lock : err(lock.error.message);
+}
+
+async function openMemberLog(
   config: EtcdConfig,
   logger: Logger,
   metrics: MemberMetrics,
   opened: Opened,
 ): Promise<Result<OpenedLog, string>> {
-  const folder = join(config.dataDir, 'member');
-  await nodeDisk.makeDirectory(folder);
-  const lock = await lockDirectory(folder);
-  if (!lock.ok) return err(lock.error.message);
-  opened.add(lock.value);
+  const memberInitialized = await walExists(nodeDisk, walFolder(config));
+  const processors = availableParallelism();
+  logger.info(
+    'starting an etcd server',
+    startFields(config, { version: serverVersion, memberInitialized, processors }),
+  );
   const log = await openLog(config, nodeDisk, nodeClock, logger, walHooks(metrics, logger));
   if (!log.ok) return log;
   opened.add(() => log.value.wal.close());
-  logger.info(log.value.restarted ? 'restarting local member' : 'starting local member', {
-    'local-member-id': formatId(log.value.memberId),
-    'cluster-id': formatId(log.value.clusterId),
-    ...(log.value.restarted ? { 'commit-index': log.value.hardState.commit } : {}),
-  });
+  const ids = { 'cluster-id': formatId(log.value.clusterId), 'local-member-id': formatId(log.value.memberId) };
+  if (log.value.restarted)
+    logger.info('restarting local member', { ...ids, 'commit-index': log.value.hardState.commit });
+  else logger.info('starting local member', ids);
   return log;
 }
 

@@ -48,7 +48,7 @@ export async function openLog(
 ): Promise<Result<OpenedLog, string>> {
   const folder = walFolder(config);
   await disk.makeDirectory(join(config.dataDir, 'member', 'snap'));
-  if (await walExists(disk, folder)) return reopen(disk, folder, walOptions);
+  if (await walExists(disk, folder)) return reopen(disk, folder, logger, walOptions);
   if (config.initialClusterState === 'existing') {
     return err(
       'joining a running cluster (--initial-cluster-state=existing) is not supported by this version: start the member as part of a new cluster, or restart it on its own data directory',
@@ -57,10 +57,16 @@ export async function openLog(
   return found(config, disk, clock, logger, folder, walOptions);
 }
 
-async function reopen(disk: Disk, folder: string, options: WalOptions): Promise<Result<OpenedLog, string>> {
+async function reopen(
+  disk: Disk,
+  folder: string,
+  logger: Logger,
+  options: WalOptions,
+): Promise<Result<OpenedLog, string>> {
   const opened = await Wal.open(disk, folder, { index: 0, term: 0 }, options);
   if (!opened.ok) return err(opened.error.message);
-  const { wal, metadata, hardState, entries } = opened.value;
+  const { wal, metadata, hardState, entries, repaired } = opened.value;
+  if (repaired !== null) logger.warn('repaired the WAL', { repair: repaired });
   return ok({ ...decodeWalMetadata(metadata), wal, hardState, entries, restarted: true });
 }
 
