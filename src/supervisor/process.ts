@@ -15,10 +15,8 @@ export interface ProcessSpec {
   /** For `/bin/sh -c`. */
   readonly command: string;
   readonly cwd: string;
-  /** The whole environment; the tag is added. */
+  /** The whole environment; the tag of the instance is added. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Unique on this machine: marks everything that the process starts. */
-  readonly tag: string;
   readonly graceMs: number;
   /** The entry of the Procfile that it is an instance of. */
   readonly entry: string;
@@ -29,6 +27,10 @@ export interface ProcessSpec {
 }
 
 export interface ProcessEvents {
+  /** It runs, as the process group of this id. */
+  onStarted(groupId: number): void;
+  /** Nothing of the group is alive any more. */
+  onGone(groupId: number): void;
   /** Nothing of the process is alive any more, and all of its output has been read. It may start again by itself. */
   onEnded(exit: Exit): void;
 }
@@ -38,6 +40,7 @@ const surveyIntervalMs = 20;
 
 export class SupervisedProcess {
   readonly spec: ProcessSpec;
+  readonly #tag: string;
   readonly #log: LogChannel;
   readonly #scan: ProcessScan;
   readonly #events: ProcessEvents;
@@ -55,8 +58,10 @@ export class SupervisedProcess {
   #exit: Exit | null = null;
   #watchers: (() => void)[] = [];
 
-  constructor(spec: ProcessSpec, log: LogChannel, scan: ProcessScan, events: ProcessEvents) {
+  /** `tag`, unique on this machine, marks everything that the process starts. */
+  constructor(spec: ProcessSpec, tag: string, log: LogChannel, scan: ProcessScan, events: ProcessEvents) {
     this.spec = spec;
+    this.#tag = tag;
     this.#log = log;
     this.#scan = scan;
     this.#events = events;
@@ -193,7 +198,7 @@ export class SupervisedProcess {
     this.#startedAt = new Date();
     for (const line of this.spec.greeting) this.#log.note(line);
     const outer = process.env[tagVariable];
-    const tag = outer === undefined || outer === '' ? this.spec.tag : `${outer}/${this.spec.tag}`;
+    const tag = outer === undefined || outer === '' ? this.#tag : `${outer}/${this.#tag}`;
     let child: ChildProcess;
     try {
       child = spawn('/bin/sh', ['-c', this.spec.command], {
@@ -211,6 +216,7 @@ export class SupervisedProcess {
       return;
     }
     this.#groupId = child.pid;
+    this.#events.onStarted(child.pid);
     child.on('error', () => {}); // only kill() could report here, and it is never called
     if (child.stdout !== null) this.#log.attach(child.stdout, 'stdout');
     if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr');
@@ -223,7 +229,7 @@ export class SupervisedProcess {
   }
 
   #survey(): void {
-    const found = this.#groupId === 0 ? Promise.resolve(null) : this.#scan.leftovers(this.#groupId, this.spec.tag);
+    const found = this.#groupId === 0 ? Promise.resolve(null) : this.#scan.leftovers(this.#groupId, this.#tag);
     void found.then((leftovers) => {
       this.#strays = leftovers?.strays ?? [];
       this.#feed({ type: 'surveyed', group: leftovers?.group ?? false, strays: this.#strays.length > 0 });
@@ -241,6 +247,7 @@ export class SupervisedProcess {
   }
 
   #ended(exit: Exit): void {
+    this.#events.onGone(this.#groupId);
     this.#draining++;
     void this.#log.drain().then(() => {
       this.#draining--;

@@ -1,8 +1,10 @@
 /** Owns all processes of one run: starts them, applies the exit policy, ends them together. */
+import { randomBytes } from 'node:crypto';
 import { unreachable } from '../base/assert.ts';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import type { ControlRequest } from './control-protocol.ts';
+import { Guard } from './guard.ts';
 import type { LogChannel } from './log-mux.ts';
 import type { ProcessSpec } from './process.ts';
 import { SupervisedProcess } from './process.ts';
@@ -29,6 +31,7 @@ const vigilMs = 1 << 30;
 export class Supervisor {
   readonly processes: readonly SupervisedProcess[];
   readonly #policy: ExitPolicy;
+  readonly #guard: Guard;
   readonly #result: Promise<RunResult>;
   #finish: (result: RunResult) => void = () => {};
   #failure: RunResult['failure'] = null;
@@ -39,9 +42,16 @@ export class Supervisor {
   /** `log` gives the channel of a spec. */
   constructor(specs: readonly ProcessSpec[], log: (spec: ProcessSpec) => LogChannel, policy: ExitPolicy) {
     this.#policy = policy;
+    const runTag = `${process.pid}.${randomBytes(6).toString('hex')}.`;
+    this.#guard = new Guard(runTag);
     const scan = new ProcessScan();
     this.processes = specs.map(
-      (spec) => new SupervisedProcess(spec, log(spec), scan, { onEnded: (exit) => this.#ended(spec, exit) }),
+      (spec, index) =>
+        new SupervisedProcess(spec, `${runTag}${index}`, log(spec), scan, {
+          onStarted: (groupId) => this.#guard.groupStarted(groupId),
+          onGone: (groupId) => this.#guard.groupOver(groupId),
+          onEnded: (exit) => this.#ended(spec, exit),
+        }),
     );
     this.#result = new Promise((resolve) => {
       this.#finish = resolve;
@@ -141,7 +151,7 @@ export class Supervisor {
     if (!this.#stopping && !this.#policy.exitOnStop) return;
     clearTimeout(this.#impatience ?? undefined);
     clearInterval(this.#vigil ?? undefined);
-    this.#finish({ failure: this.#failure });
+    void this.#guard.close().then(() => this.#finish({ failure: this.#failure }));
   }
 
   #nameTheLiving(signal: Signal): void {

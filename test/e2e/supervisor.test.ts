@@ -152,6 +152,15 @@ describe('clusterctl start', () => {
     if (onLinux) expect(run.survivors()).toEqual([]);
   });
 
+  it('leaves nothing when it is killed itself', async () => {
+    procfile('a: echo up; setsid sleep 971 & sleep 972\nb: (sleep 973 & sleep 974) & echo up; exec sleep 975\n');
+    const run = clusterctl('start');
+    await run.seen(/(?:\| up\n[\s\S]*){2}/);
+    run.child.kill('SIGKILL');
+    await run.ended; // its pipes close with the last process that has them
+    await expect.poll(() => (onLinux ? run.survivors() : []), { timeout: 5_000 }).toEqual([]);
+  });
+
   it('does not wait for a pipe that a stray process holds open', async () => {
     const run = startCase('20-pipeheld');
     const startMs = performance.now();

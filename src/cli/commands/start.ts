@@ -1,5 +1,4 @@
 /** `clusterctl start`: turns the command line into a supervisor, and the supervisor's end into an exit code. */
-import { randomBytes } from 'node:crypto';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
 import { loadOrCreateCluster, memberDataDir } from '../../supervisor/cluster-state.ts';
@@ -142,7 +141,6 @@ function processSpec(spec: Spec, { environment, clusters, stateDir, etcd, option
     },
     entry: spec.entry,
     port: spec.port,
-    tag: `${process.pid}-${randomBytes(6).toString('hex')}`,
     graceMs: options.grace,
     greeting: [
       greeting(spec, member, dataDir),

@@ -1,0 +1,75 @@
+/**
+ * A small shell that outlives the supervisor by a moment: when the supervisor dies without a word (kill -9, out of memory), it
+ * kills everything that the supervisor ran. It learns of the death from the end of its standard input.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+
+/**
+ * Input: `+ID` for a group that started, `-ID` for one that is over, `bye` before an orderly end. After the end of input
+ * without `bye`: kills the groups, then all processes that carry the run's tag (Linux), looking again for what was forked
+ * meanwhile.
+ */
+const script = `trap '' INT TERM HUP
+groups=' '
+while read -r line; do
+  case $line in
+    +*) groups="$groups\${line#+} " ;;
+    -*) case $groups in *" \${line#-} "*) groups="\${groups%% \${line#-} *} \${groups#* \${line#-} }" ;; esac ;;
+    bye) exit 0 ;;
+  esac
+done
+for group in $groups; do kill -s KILL -- "-$group"; done
+round=0
+while [ $round -lt 10 ] && [ -d /proc/self ]; do
+  found=$(grep -lsF "$1" /proc/[0-9]*/environ)
+  [ -n "$found" ] || break
+  for file in $found; do
+    pid=\${file#/proc/}
+    kill -s KILL "\${pid%/environ}"
+  done
+  round=$((round + 1))
+done
+`;
+
+export class Guard {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<void>;
+
+  /** `runTag` is the beginning of the tags of all instances of the run. */
+  constructor(runTag: string) {
+    this.#child = spawn('/bin/sh', ['-c', script, 'clusterctl-guard', runTag], {
+      cwd: '/',
+      // Nothing that marks the run, or it would find itself.
+      env: { PATH: process.env['PATH'] },
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('exit', () => resolve());
+      this.#child.once('error', () => resolve()); // no shell, no guard: then no process can be started either
+    });
+    this.#child.stdin?.on('error', () => {}); // somebody killed the guard: the supervisor goes on without
+    this.#child.unref();
+  }
+
+  groupStarted(groupId: number): void {
+    this.#tell(`+${groupId}`);
+  }
+
+  groupOver(groupId: number): void {
+    this.#tell(`-${groupId}`);
+  }
+
+  /** To be called when nothing of the run is alive any more. */
+  async close(): Promise<void> {
+    this.#child.ref();
+    this.#tell('bye');
+    this.#child.stdin?.end();
+    await this.#exited;
+  }
+
+  #tell(line: string): void {
+    if (this.#child.stdin?.writable === true) this.#child.stdin.write(`${line}\n`);
+  }
+}
