@@ -13,6 +13,7 @@ import { gateStates } from './config/feature-gates.ts';
 import type { EtcdUrl } from './config/urls.ts';
 import { type HttpOptions, httpHandler, metricsHandler } from './gateway/http.ts';
 import { GrpcServer } from './grpc/server.ts';
+import { Admission } from './grpc/services/admission.ts';
 import { registerCluster } from './grpc/services/cluster.ts';
 import { registerHealth } from './grpc/services/health.ts';
 import { registerKv } from './grpc/services/kv.ts';
@@ -277,10 +278,12 @@ function serveClients(
   opened: Opened,
 ): void {
   const grpc = new GrpcServer({ maxRecvBytes: config.maxRequestBytes + grpcOverheadBytes });
-  registerKv(grpc, member);
-  registerCluster(grpc, member);
-  registerMaintenance(grpc, member, serverVersion);
-  registerHealth(grpc, member);
+  const { clientRequestsTotal } = metrics.member.server;
+  const admission = new Admission(member, (type, version) => clientRequestsTotal.labels(type, version));
+  registerKv(grpc, member, admission);
+  registerCluster(grpc, member, admission);
+  registerMaintenance(grpc, member, serverVersion, admission);
+  registerHealth(grpc, member, admission);
   registerNotServed(grpc);
   observeGrpc(metrics, grpc);
   const options: HttpOptions = {

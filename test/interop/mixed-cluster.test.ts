@@ -48,6 +48,14 @@ describe.skipIf(realEtcd === null)(`a cluster of bundled and real members${skipp
       await load.acknowledges(40);
       await leader.start().ready;
     }
+    // A lease granted and revoked through a real member deletes its keys on the bundled ones too.
+    const real = new TestClient(endpoints[binaries.indexOf(realEtcd)] ?? '');
+    closers.push(() => real.close());
+    const lease = { TTL: 600, ID: 77 };
+    expect((await real.call('etcdserverpb.Lease/LeaseGrant', lease)).ok).toBe(true);
+    const leased = { key: Buffer.from('leased'), value: Buffer.from('v'), lease: 77 };
+    expect((await real.call('etcdserverpb.KV/Put', leased)).ok).toBe(true);
+    expect((await real.call('etcdserverpb.Lease/LeaseRevoke', { ID: 77 })).ok).toBe(true);
     await load.acknowledges(40);
     await load.stop();
     for (const endpoint of endpoints) expect(await load.violations(endpoint)).toEqual([]);

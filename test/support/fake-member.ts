@@ -7,6 +7,7 @@ import { Applier } from '../../src/server/apply/applier.ts';
 import type { AlarmEntry, ApplyResponse } from '../../src/server/apply/response.ts';
 import { Membership } from '../../src/server/cluster/membership.ts';
 import { type RpcError, rpcErrors } from '../../src/server/grpc/status.ts';
+import { Lessor } from '../../src/server/lease/lessor.ts';
 import type { BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from '../../src/server/member/api.ts';
 import { RequestIds } from '../../src/server/member/request-id.ts';
 import { KvStore } from '../../src/server/mvcc/store.ts';
@@ -48,8 +49,10 @@ export class FakeMember implements MemberApi {
       removed: [],
       version: '3.6.0',
     });
+    const lessor = new Lessor();
+    this.store.leases = lessor;
     this.applier = new Applier(
-      { store: this.store, membership: this.membership, alarms: this.alarmStore },
+      { store: this.store, membership: this.membership, alarms: this.alarmStore, lessor },
       {
         confChange: () => {},
         completed: (id, outcome) => {

@@ -5,7 +5,7 @@
  * Hot path: one call per entry on every member.
  */
 import { invariant, unreachable } from '../../base/assert.ts';
-import { ok, type Result } from '../../base/result.ts';
+import { err, ok, type Result } from '../../base/result.ts';
 import { ProtoError, Reader } from '../../proto/codec.ts';
 import type { V2Request } from '../../proto/etcdserverpb-v2.ts';
 import { v2Request } from '../../proto/etcdserverpb-v2.ts';
@@ -14,7 +14,8 @@ import { type ConfChange, decodeConfChange, type Entry, entryType } from '../../
 import { parseId } from '../cluster/ids.ts';
 import { parseAttributes } from '../cluster/member.ts';
 import type { Membership, MembershipChange, MembershipError } from '../cluster/membership.ts';
-import type { RpcError } from '../grpc/status.ts';
+import { type RpcError, rpcErrors } from '../grpc/status.ts';
+import type { LeaseError, Lessor } from '../lease/lessor.ts';
 import type { KvStore } from '../mvcc/store.ts';
 import type { Alarms } from './alarms.ts';
 import { applyCompaction, applyDeleteRange, applyPut, applyRange, applyTxn, type LeaseExists } from './kv.ts';
@@ -40,15 +41,23 @@ export interface AppliedState {
   readonly store: KvStore;
   readonly membership: Membership;
   readonly alarms: Alarms;
+  readonly lessor: Lessor;
 }
+
+const leaseErrors: Readonly<Record<LeaseError, RpcError>> = {
+  notFound: rpcErrors.leaseNotFound,
+  exists: rpcErrors.leaseExists,
+  ttlTooLarge: rpcErrors.leaseTtlTooLarge,
+};
+
+const noEnd = new Uint8Array(0);
 
 const empty: Result<ApplyResponse, never> = ok({ type: 'empty' });
 
 export class Applier {
   private readonly state: AppliedState;
   private readonly ports: ApplierPorts;
-  /** Leases come with the lessor; until then a lease attached to a key is only recorded. */
-  private readonly leaseExists: LeaseExists = () => true;
+  private readonly leaseExists: LeaseExists = (id) => this.state.lessor.exists(id);
   private applied = 0;
 
   constructor(state: AppliedState, ports: ApplierPorts) {
@@ -120,6 +129,12 @@ export class Applier {
         const physical = this.ports.scheduleCompaction(body.request.revision);
         return ok({ type: 'compaction', response: result.value, physical });
       }
+      case 'leaseGrant': {
+        const granted = this.state.lessor.grant(body.request.id, body.request.ttl);
+        return granted.ok ? empty : err(leaseErrors[granted.error]);
+      }
+      case 'leaseRevoke':
+        return this.revokeLease(body.request.id);
       case 'alarm':
         return ok({ type: 'alarm', alarms: this.state.alarms.apply(body.request) });
       case 'clusterVersionSet':
@@ -140,6 +155,17 @@ export class Applier {
         this.ports.unsupported(body.type);
         return empty;
     }
+  }
+
+  /** Deletes the keys of the lease, all in one revision. */
+  private revokeLease(id: bigint): Result<ApplyResponse, RpcError> {
+    const keys = this.state.lessor.revoke(id);
+    if (!keys.ok) return err(leaseErrors[keys.error]);
+    if (keys.value.length === 0) return empty;
+    const txn = this.state.store.beginWrite();
+    for (const key of keys.value) txn.deleteRange(key, noEnd);
+    txn.end();
+    return empty;
   }
 
   /** The two writes to the v2 store that etcd's members still make: attributes and the cluster version. */

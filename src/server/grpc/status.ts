@@ -52,6 +52,8 @@ export const rpcErrors = {
   /** etcd maps this one with a client-side error type, so that UNKNOWN is what goes over the wire. */
   tooManyRequests: rpcError(unknown, 'etcdserver: too many requests'),
   leaseNotFound: rpcError(notFound, 'etcdserver: requested lease not found'),
+  leaseExists: rpcError(failedPrecondition, 'etcdserver: lease already exists'),
+  leaseTtlTooLarge: rpcError(outOfRange, 'etcdserver: too large lease TTL'),
   memberNotFound: rpcError(notFound, 'etcdserver: member not found'),
   learnerNotSupported: rpcError(failedPrecondition, 'etcdserver: rpc not supported for learner'),
   notLeader: rpcError(failedPrecondition, 'etcdserver: not leader'),

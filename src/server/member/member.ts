@@ -17,6 +17,7 @@ import { formatId } from '../cluster/ids.ts';
 import { Membership, type MembershipChange, type MembershipError, membershipErrorText } from '../cluster/membership.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import { type RpcError, rpcErrors } from '../grpc/status.ts';
+import { Lessor } from '../lease/lessor.ts';
 import type { Logger } from '../log/logger.ts';
 import { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
@@ -120,8 +121,10 @@ export class Member implements MemberApi {
       version: null,
       learnersMax: config.maxLearners,
     });
+    const lessor = new Lessor();
+    this.store.leases = lessor;
     this.applier = new Applier(
-      { store: this.store, membership: this.membership, alarms: this.alarmStore },
+      { store: this.store, membership: this.membership, alarms: this.alarmStore, lessor },
       {
         confChange: (change) => this.confChange(change),
         completed: (id, outcome) => this.completed(id, outcome),
