@@ -54,7 +54,7 @@ describe('the Procfile grammar', () => {
   });
 
   it('reads every other Procfile of the collection without a word', () => {
-    for (const name of readdirSync(cases).filter((one) => one !== '02-grammar' && one !== '03-dup')) {
+    for (const name of readdirSync(cases).filter((one) => !['02-grammar', '03-dup', '14-missing'].includes(one))) {
       const { entries, problems } = parseCase(name);
       expect(problems, name).toEqual([]);
       expect(entries.length > 0, name).toBe(name !== '13-empty');
