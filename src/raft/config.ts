@@ -40,7 +40,10 @@ export interface RaftConfig {
   readonly disableProposalForwarding: boolean;
   /** Lets membership changes through that the leader would otherwise neutralise. For the brave. */
   readonly disableConfChangeValidation: boolean;
-  /** A leader that removes or demotes itself becomes a follower when the change is applied. */
+  /**
+   * A leader that removes or demotes itself becomes a follower when the change is applied. Its followers may not know by then
+   * that the change is committed, and may need its vote, which their shorter logs do not get: etcd leaves this off.
+   */
   readonly stepDownOnRemoval: boolean;
   /** Spreads election timeouts. */
   readonly random: Random;

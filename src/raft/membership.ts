@@ -10,6 +10,8 @@ import { hex, none } from './types.ts';
 
 /** Takes on a committed change. A change that cannot be applied would make replicas diverge: it stops the node. */
 export function applyConfChange(raft: Raft, change: ConfChangeV2): ConfState {
+  // The driver is applying entries that were handed out before a snapshot came, whose configuration is in force already.
+  if (raft.log.unstable.snapshot !== null) return toConfState(raft.tracker.configuration);
   return switchTo(raft, mustApply(applyChange(raft.membership(), change, raft.newMemberDefaults())));
 }
 

@@ -25,7 +25,7 @@ export interface Ready {
   /** To be applied to the application's state, in order. */
   readonly committedEntries: readonly Entry[];
   readonly messages: readonly Message[];
-  /** The write must be durable before anything depends on it; otherwise it may be lost in a crash. */
+  /** Entries or a vote: the write must be durable before anything depends on it. A snapshot always is, whatever this says. */
   readonly mustSync: boolean;
 }
 
