@@ -70,60 +70,87 @@ function checkOp(op: RequestOp, maxOps: number): RpcError | null {
 }
 
 /** What a list of operations may write, with all its nested transactions. Keys are texts of one character per byte. */
-interface Writes {
-  readonly puts: Set<string>;
-  readonly deletes: DeletedRanges;
+class Writes {
+  readonly puts = new Set<string>();
+  /** Of the puts, those that keep the value or the lease of the key that is there. */
+  readonly keepers = new Set<string>();
+  readonly deletes = new DeletedRanges();
+
+  conflictWith(key: string): boolean {
+    return this.puts.has(key) || this.deletes.covers(key);
+  }
+
+  add(other: Writes): void {
+    for (const key of other.puts) this.puts.add(key);
+    for (const key of other.keepers) this.keepers.add(key);
+    this.deletes.addAll(other.deletes);
+  }
 }
 
 /**
  * Collects the writes of a list of operations; null if a key is put twice, or both put and deleted. Which pairs of a nested
- * transaction's writes and those around it meet here, and in which order, is etcd's rule.
+ * transaction's writes and those around it meet here, and in which order, is etcd's rule. There is one rule more: a put that keeps the
+ * value of a key deleted by the same transaction makes every member of etcd panic, so it must not get into the log.
  */
 function writesOf(ops: readonly RequestOp[]): Writes | null {
-  const puts = new Set<string>();
-  const deletes = new DeletedRanges();
+  const writes = new Writes();
   for (const op of ops) {
-    if (op.type === 'deleteRange') deletes.add(textOf(op.request.key), textOf(op.request.rangeEnd));
+    if (op.type === 'deleteRange') writes.deletes.add(textOf(op.request.key), textOf(op.request.rangeEnd));
   }
   for (const op of ops) {
     if (op.type !== 'txn') continue;
     const success = writesOf(op.request.success);
     const failure = writesOf(op.request.failure);
     if (success === null || failure === null) return null;
-    for (const key of success.puts) if (puts.has(key) || deletes.covers(key)) return null;
-    // Only one of the branches runs: both may put the same key.
-    for (const key of failure.puts) if (puts.has(key) || deletes.covers(key)) return null;
-    for (const key of success.puts) puts.add(key);
-    for (const key of failure.puts) puts.add(key);
-    deletes.addAll(success.deletes);
-    deletes.addAll(failure.deletes);
+    // Only one of the branches runs: they may conflict with each other.
+    if (isConflict(writes, success) || isConflict(writes, failure)) return null;
+    writes.add(success);
+    writes.add(failure);
   }
   for (const op of ops) {
     if (op.type !== 'put') continue;
     const key = textOf(op.request.key);
-    if (puts.has(key) || deletes.covers(key)) return null;
-    puts.add(key);
+    const keeps = op.request.ignoreValue || op.request.ignoreLease;
+    if (writes.conflictWith(key) || (keeps && writes.deletes.coversOpenly(key))) return null;
+    writes.puts.add(key);
+    if (keeps) writes.keepers.add(key);
   }
-  return { puts, deletes };
+  return writes;
+}
+
+function isConflict(outer: Writes, inner: Writes): boolean {
+  for (const key of inner.puts) if (outer.conflictWith(key)) return true;
+  for (const key of inner.keepers) if (outer.deletes.coversOpenly(key)) return true;
+  for (const key of outer.keepers) if (inner.deletes.coversOpenly(key)) return true;
+  return false;
 }
 
 /**
- * Ranges of keys to delete. A range that is open at its end ("\0") covers nothing here, as in etcd: such a transaction is let
- * through, and its operations take effect in their order.
+ * Ranges of keys to delete. A range that is open at its end ("\0") covers nothing for `covers`, as in etcd: such a transaction is
+ * let through, and its operations take effect in their order.
  */
 class DeletedRanges {
   private ranges: { begin: string; end: string }[] = [];
   /** For each range, the greatest end up to it; empty when ranges were added since. */
   private ends: string[] = [];
 
+  /** Where the first of the open ranges begins. */
+  private openFrom: string | null = null;
+
   add(begin: string, end: string): void {
+    if (end === '\0') this.openFrom = this.openFrom === null || begin < this.openFrom ? begin : this.openFrom;
     this.ranges.push({ begin, end: end === '' ? `${begin}\0` : end });
     this.ends = [];
   }
 
   addAll(other: DeletedRanges): void {
     for (const range of other.ranges) this.ranges.push(range);
+    if (other.openFrom !== null) this.add(other.openFrom, '\0');
     this.ends = [];
+  }
+
+  coversOpenly(key: string): boolean {
+    return this.openFrom !== null && key >= this.openFrom;
   }
 
   covers(key: string): boolean {
