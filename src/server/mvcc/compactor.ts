@@ -47,7 +47,7 @@ export class Compactor {
     return () => this.#pins.delete(pin);
   }
 
-  /** Does some milliseconds of work; true if nothing can be done now. */
+  /** Does some milliseconds of work; true once nothing is left to do. */
   step(): boolean {
     const compaction = this.#queue[0];
     if (compaction === undefined) return true;
@@ -56,8 +56,7 @@ export class Compactor {
         this.#stepHash(compaction);
         return false;
       case 'index':
-        if (this.#isHeldBack(compaction.revision)) return true;
-        this.#stepIndex(compaction);
+        if (!this.#isHeldBack(compaction.revision)) this.#stepIndex(compaction);
         return false;
       case 'log':
         if (!this.#log.sweepStep()) return false;

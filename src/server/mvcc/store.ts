@@ -129,9 +129,14 @@ export class KvStore {
     return ok(undefined);
   }
 
-  /** Does some milliseconds of the queued compactions; true if none is left, or they wait for a hash to end. */
+  /** Does some milliseconds of the queued compactions, or nothing while a hash holds them back; true once none is left. */
   compactionStep(): boolean {
     return this.#compactor.step();
+  }
+
+  /** What the last compactions have left: the hash of history up to each, relative to the one before; ascending. */
+  get compactionHashes(): readonly KvHash[] {
+    return this.#compactor.hashes;
   }
 
   /** The hash of history up to a revision; 0 is the current one. */
