@@ -148,10 +148,10 @@ export class RawNode {
   ready(): Ready {
     const { raft } = this;
     const ready = gatherReady(raft, this.known);
-    this.known = {
-      softState: ready.softState ?? this.known.softState,
-      hardState: ready.hardState ?? this.known.hardState,
-    };
+    if (ready.softState !== null || ready.hardState !== null) {
+      const { softState, hardState } = this.known;
+      this.known = { softState: ready.softState ?? softState, hardState: ready.hardState ?? hardState };
+    }
     if (!raft.config.asyncStorageWrites) {
       invariant(this.onAdvance.length === 0, 'two accepted Ready structs without call to Advance');
       this.onAdvance = responsesAfterWrite(raft, ready);

@@ -39,19 +39,23 @@ export interface Known {
 export function gatherReady(raft: Raft, known: Known): Ready {
   const { log } = raft;
   const asynchronous = raft.config.asyncStorageWrites;
-  const hardState = raft.hardState();
+  const { term, vote } = known.hardState;
+  const hardState = hardStateChanged(raft, known.hardState) ? raft.hardState() : null;
   const entries = log.unstable.nextEntries();
-  const parts = {
+  const snapshot = log.unstable.nextSnapshot();
+  const committedEntries = log.nextCommitted(!asynchronous);
+  return {
     softState: softStateChange(raft, known.softState),
-    hardState: sameHardState(hardState, known.hardState) ? null : hardState,
+    hardState,
     readStates: raft.readStates,
     entries,
-    snapshot: log.unstable.nextSnapshot(),
-    committedEntries: log.nextCommitted(!asynchronous),
-    mustSync: entries.length > 0 || hardState.vote !== known.hardState.vote || hardState.term !== known.hardState.term,
+    snapshot,
+    committedEntries,
+    messages: asynchronous
+      ? withLocalMessages(raft, { hardState, entries, snapshot, committedEntries })
+      : withHeldBackMessages(raft),
+    mustSync: entries.length > 0 || raft.vote !== vote || raft.term !== term,
   };
-  const messages = asynchronous ? withLocalMessages(raft, parts) : withHeldBackMessages(raft);
-  return { ...parts, messages };
 }
 
 /** True when `gatherReady` would return anything. */
@@ -65,13 +69,14 @@ export function isReady(raft: Raft, known: Known): boolean {
     log.unstable.nextSnapshot() !== null ||
     log.hasNextCommitted(!raft.config.asyncStorageWrites) ||
     softStateChange(raft, known.softState) !== null ||
-    !sameHardState(raft.hardState(), known.hardState)
+    hardStateChanged(raft, known.hardState)
   );
 }
 
 /** Messages for this node itself that tell it, after the write of `ready`, that it is done. */
 export function responsesAfterWrite(raft: Raft, ready: Pick<Ready, 'snapshot' | 'committedEntries'>): Message[] {
-  const responses = raft.messagesAfterAppend.filter((message) => message.to === raft.id);
+  const responses: Message[] = [];
+  for (const message of raft.messagesAfterAppend) if (message.to === raft.id) responses.push(message);
   const stored = appendResponse(raft, ready.snapshot);
   if (stored !== null) responses.push(stored);
   if (ready.committedEntries.length > 0) responses.push(applyResponse(raft, ready.committedEntries));
@@ -83,15 +88,17 @@ function softStateChange(raft: Raft, known: SoftState): SoftState | null {
   return { lead: raft.lead, raftState: raft.state };
 }
 
-function sameHardState(a: HardState, b: HardState): boolean {
-  return a.term === b.term && a.vote === b.vote && a.commit === b.commit;
+function hardStateChanged(raft: Raft, known: HardState): boolean {
+  return raft.log.committed !== known.commit || raft.term !== known.term || raft.vote !== known.vote;
 }
 
 /** Synchronous writes: the driver sends after writing, so what was held back may go along. */
 function withHeldBackMessages(raft: Raft): readonly Message[] {
   const { messages, messagesAfterAppend } = raft;
   if (messagesAfterAppend.length === 0) return messages;
-  return messages.concat(messagesAfterAppend.filter((message) => message.to !== raft.id));
+  const all = messages.slice();
+  for (const message of messagesAfterAppend) if (message.to !== raft.id) all.push(message);
+  return all;
 }
 
 type Writes = Pick<Ready, 'hardState' | 'entries' | 'snapshot' | 'committedEntries'>;
