@@ -24,6 +24,7 @@ const port = createClientPort({ grpc, http1: null });
 const address = await port.listen('127.0.0.1', Number(process.argv[2] ?? 0));
 console.log(`listening on ${address.address}:${address.port}`);
 
+process.on('SIGINT', () => process.exit(0));
 let reported = 0;
 let seen = 0;
 let start = process.cpuUsage();

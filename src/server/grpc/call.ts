@@ -6,7 +6,7 @@
 import type { Http2Connection } from '../http2/connection.ts';
 import { frameFlag, frameHeaderBytes, frameType } from '../http2/frame.ts';
 import { ServerStream } from '../http2/stream.ts';
-import type { DeadlineWheel, Expiring } from './deadline.ts';
+import type { Deadline, DeadlineWheel, Expiring } from './deadline.ts';
 import { MessageAssembler, prefixBytes, writePrefix } from './framing.ts';
 import type { Metadata } from './metadata.ts';
 import type { MethodCounters } from './registry.ts';
@@ -35,8 +35,8 @@ export interface CallServer {
   receivedBytes: number;
   sentBytes: number;
   readonly deadlines: DeadlineWheel;
-  /** Puts a call into the wheel and keeps that turning. */
-  expect(call: Expiring, timeoutMs: number): void;
+  /** Puts a call's deadline into the wheel and keeps that turning. */
+  expect(call: Expiring, timeoutMs: number): Deadline;
 }
 
 /** Unfinished messages and unread data that one connection's calls may hold: bytes. Beyond, calls fail. */
@@ -47,10 +47,6 @@ const inlineBytesMax = 4096;
 
 export abstract class Call extends ServerStream implements CallContext, Expiring {
   cancelled = false;
-  expiresAtMs = 0;
-  wheelNext: Expiring | null = null;
-  wheelPrevious: Expiring | null = null;
-  wheelSlot = -1;
   protected readonly head: RequestHead;
   protected readonly server: CallServer;
   protected readonly counters: MethodCounters;
@@ -59,6 +55,7 @@ export abstract class Call extends ServerStream implements CallContext, Expiring
   protected headersSent = false;
   /** Holds a message that has arrived in part. */
   protected assembler: MessageAssembler | null = null;
+  private deadline: Deadline | null = null;
   private onCancelled: (() => void) | null = null;
 
   constructor(
@@ -127,7 +124,7 @@ export abstract class Call extends ServerStream implements CallContext, Expiring
     if (this.settled) return false;
     this.settled = true;
     this.counters.handled[code] = (this.counters.handled[code] as number) + 1;
-    if (this.wheelSlot >= 0) this.server.deadlines.remove(this);
+    if (this.deadline !== null) this.server.deadlines.remove(this.deadline);
     if (this.assembler !== null) {
       this.connection.heldBytes -= this.assembler.heldBytes;
       this.assembler = null;
@@ -144,7 +141,9 @@ export abstract class Call extends ServerStream implements CallContext, Expiring
 
   protected startDeadline(): void {
     const { timeoutMs } = this.head;
-    if (timeoutMs !== null) this.server.expect(this, timeoutMs);
+    if (timeoutMs === null) return;
+    if (timeoutMs <= 0) this.onExpire();
+    else this.deadline = this.server.expect(this, timeoutMs);
   }
 
   protected failTooLarge(length: number): void {

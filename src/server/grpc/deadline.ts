@@ -3,15 +3,25 @@
  * of its own. Pure: whoever owns it calls `advance` every `tickMs`.
  */
 
-/** A member of the wheel; the fields are the wheel's. */
+/** Who is told when its deadline has passed. */
 export interface Expiring {
-  /** Monotonic milliseconds. */
-  expiresAtMs: number;
-  wheelNext: Expiring | null;
-  wheelPrevious: Expiring | null;
-  /** Its slot, or -1 when it is not in the wheel. */
-  wheelSlot: number;
   onExpire(): void;
+}
+
+/** One deadline in the wheel. */
+export class Deadline {
+  readonly owner: Expiring;
+  /** Monotonic milliseconds. */
+  readonly expiresAtMs: number;
+  next: Deadline | null = null;
+  previous: Deadline | null = null;
+  /** Its slot, or -1 when it is not in the wheel. */
+  slot = -1;
+
+  constructor(owner: Expiring, expiresAtMs: number) {
+    this.owner = owner;
+    this.expiresAtMs = expiresAtMs;
+  }
 }
 
 /** Expiry is late by at most this, besides the loop's own delay. */
@@ -22,7 +32,7 @@ const slots = 512;
 
 export class DeadlineWheel {
   count = 0;
-  private readonly heads: (Expiring | null)[] = new Array<Expiring | null>(slots).fill(null);
+  private readonly heads: (Deadline | null)[] = new Array<Deadline | null>(slots).fill(null);
   /** The tick up to which everything has expired. */
   private tick: number;
 
@@ -30,28 +40,28 @@ export class DeadlineWheel {
     this.tick = Math.floor(nowMs / tickMs);
   }
 
-  add(member: Expiring): void {
+  add(member: Deadline): void {
     // A deadline in the past goes into the next slot to be visited.
     const due = Math.max(Math.ceil(member.expiresAtMs / tickMs), this.tick + 1);
     const slot = due % slots;
-    const head = this.heads[slot] as Expiring | null;
-    member.wheelSlot = slot;
-    member.wheelPrevious = null;
-    member.wheelNext = head;
-    if (head !== null) head.wheelPrevious = member;
+    const head = this.heads[slot] as Deadline | null;
+    member.slot = slot;
+    member.previous = null;
+    member.next = head;
+    if (head !== null) head.previous = member;
     this.heads[slot] = member;
     this.count++;
   }
 
   /** Idempotent. */
-  remove(member: Expiring): void {
-    if (member.wheelSlot < 0) return;
-    if (member.wheelPrevious === null) this.heads[member.wheelSlot] = member.wheelNext;
-    else member.wheelPrevious.wheelNext = member.wheelNext;
-    if (member.wheelNext !== null) member.wheelNext.wheelPrevious = member.wheelPrevious;
-    member.wheelSlot = -1;
-    member.wheelNext = null;
-    member.wheelPrevious = null;
+  remove(member: Deadline): void {
+    if (member.slot < 0) return;
+    if (member.previous === null) this.heads[member.slot] = member.next;
+    else member.previous.next = member.next;
+    if (member.next !== null) member.next.previous = member.previous;
+    member.slot = -1;
+    member.next = null;
+    member.previous = null;
     this.count--;
   }
 
@@ -67,14 +77,14 @@ export class DeadlineWheel {
   }
 
   private expireSlot(slot: number, nowMs: number): void {
-    const due: Expiring[] = [];
-    for (let member = this.heads[slot] as Expiring | null; member !== null; member = member.wheelNext) {
+    const due: Deadline[] = [];
+    for (let member = this.heads[slot] as Deadline | null; member !== null; member = member.next) {
       if (member.expiresAtMs <= nowMs) due.push(member);
     }
     for (const member of due) {
-      if (member.wheelSlot < 0) continue; // ended by another one's expiry
+      if (member.slot < 0) continue; // ended by another one's expiry
       this.remove(member);
-      member.onExpire();
+      member.owner.onExpire();
     }
   }
 }

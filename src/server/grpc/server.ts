@@ -5,7 +5,7 @@ import { type ConnectionOptions, defaultConnectionOptions, type Http2Connection 
 import type { HeaderList } from '../http2/hpack-decoder.ts';
 import type { ServerStream } from '../http2/stream.ts';
 import type { CallServer } from './call.ts';
-import { DeadlineWheel, type Expiring, tickMs } from './deadline.ts';
+import { Deadline, DeadlineWheel, type Expiring, tickMs } from './deadline.ts';
 import { RefusedCall } from './refused-call.ts';
 import { type Method, Registry } from './registry.ts';
 import { RequestHead } from './request-head.ts';
@@ -24,6 +24,13 @@ export interface GrpcServerOptions {
   readonly clock: Clock;
 }
 
+/** What a caller wants to be different from etcd's defaults. */
+export interface GrpcServerChoices {
+  readonly maxRecvBytes?: number;
+  readonly connection?: Partial<ConnectionOptions>;
+  readonly clock?: Clock;
+}
+
 /** etcd's default of 1.5 MiB for requests and 512 KiB for what surrounds them. */
 export const defaultMaxRecvBytes = 2_097_152;
 
@@ -37,9 +44,9 @@ export class GrpcServer implements CallServer {
   private wheelTimer: Timer | null = null;
 
   /** What is left out of the options is as in etcd. */
-  constructor(options: Partial<GrpcServerOptions> = {}) {
-    const { maxRecvBytes = defaultMaxRecvBytes, connection = defaultConnectionOptions, clock = systemClock } = options;
-    this.options = { maxRecvBytes, connection, clock };
+  constructor(options: GrpcServerChoices = {}) {
+    const { maxRecvBytes = defaultMaxRecvBytes, connection = {}, clock = systemClock } = options;
+    this.options = { maxRecvBytes, connection: { ...defaultConnectionOptions, ...connection }, clock };
     this.maxRecvBytes = maxRecvBytes;
     this.deadlines = new DeadlineWheel(clock.monotonicMs());
   }
@@ -83,19 +90,17 @@ export class GrpcServer implements CallServer {
     this.registry.find(path) === undefined ? this.registry.explainMissing(path) : null;
 
   /** For calls: see CallServer. */
-  expect(call: Expiring, timeoutMs: number): void {
+  expect(call: Expiring, timeoutMs: number): Deadline {
     const { clock } = this.options;
-    if (timeoutMs <= 0) {
-      call.onExpire();
-      return;
-    }
-    call.expiresAtMs = clock.monotonicMs() + timeoutMs;
+    const nowMs = clock.monotonicMs();
     if (this.wheelTimer === null) {
       // It has not turned while it was empty.
-      this.deadlines.advance(clock.monotonicMs());
+      this.deadlines.advance(nowMs);
       this.wheelTimer = clock.every(tickMs, () => this.turnWheel());
     }
-    this.deadlines.add(call);
+    const deadline = new Deadline(call, nowMs + timeoutMs);
+    this.deadlines.add(deadline);
+    return deadline;
   }
 
   private turnWheel(): void {

@@ -90,9 +90,9 @@ export class UnaryServerCall extends Call implements UnaryCall {
     }
     this.counters.messagesReceived++;
     this.server.receivedBytes += request.length;
-    if (this.connection.congested) {
+    if (this.connection.sendQueue.congested) {
       this.parked = Buffer.from(request);
-      this.connection.park(this);
+      this.connection.sendQueue.park(this);
       return;
     }
     this.handler(request, this);

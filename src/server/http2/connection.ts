@@ -7,7 +7,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/ports.ts';
 import { Budget, type PingPolicy, PingStrikes } from './abuse.ts';
-import { defaultWindow, ReceiveWindow, sendable, windowMax } from './flow.ts';
+import { ReceiveWindow, windowMax } from './flow.ts';
 import {
   ConnectionError,
   clientPreface,
@@ -16,34 +16,29 @@ import {
   errorCode,
   FrameDecoder,
   frameFlag,
-  frameHeaderBytes,
   frameType,
   largestMaxFrameBytes,
   settingId,
 } from './frame.ts';
+import { FrameWriter, noStreamLimit, type OwnSettings } from './frame-writer.ts';
 import { type HeaderList, HpackDecoder, HpackError } from './hpack-decoder.ts';
 import { type HeaderTemplate, HpackEncoder } from './hpack-encoder.ts';
 import { defaultTableBytes } from './hpack-tables.ts';
+import { Keepalive, type KeepalivePolicy } from './keepalive.ts';
 import { Output, type OutputScheduler } from './output.ts';
 import { isWellFormedRequest, isWellFormedTrailer } from './request-check.ts';
+import { SendQueue, sendFrameBytesMax } from './send-queue.ts';
 import type { ServerStream } from './stream.ts';
 
-export interface ConnectionOptions {
-  /** Streams open at a time; more are refused. Told to the peer unless it is 2^32-1, which stands for no limit. */
-  readonly maxConcurrentStreams: number;
-  /** What a peer may send on one stream, and on the connection, before we take it: bytes. */
-  readonly streamWindow: number;
-  readonly connectionWindow: number;
+/** maxConcurrentStreams: more are refused. The windows: what a peer may send before we take it, in bytes. */
+export interface ConnectionOptions extends KeepalivePolicy, OwnSettings {
   /** The largest header list, decoded and as RFC 9113 §6.5.2 counts: bytes. */
   readonly headerListBytesMax: number;
   readonly pings: PingPolicy;
-  /** We ping a peer that has been silent for `keepaliveMs`, and give it up `keepaliveTimeoutMs` later. */
-  readonly keepaliveMs: number;
-  readonly keepaliveTimeoutMs: number;
 }
 
 export const defaultConnectionOptions: ConnectionOptions = {
-  maxConcurrentStreams: 2 ** 32 - 1,
+  maxConcurrentStreams: noStreamLimit,
   streamWindow: 1 << 20,
   connectionWindow: 1 << 22,
   headerListBytesMax: 1 << 18,
@@ -83,14 +78,9 @@ const recentResetsMax = 1024;
 /** After a GOAWAY for an error, how long input is drained, so that the peer gets the frame instead of a TCP reset. */
 const lingerMs = 1000;
 
-/** Output held back by flow control on one connection before it takes up no more requests: bytes. */
-const queuedBytesMax = 1 << 26;
-const unparkBatch = 16;
-
 /** How long a client may take from connecting to its first SETTINGS. */
 const prefaceTimeoutMs = 120_000;
 
-const noLimit = 2 ** 32 - 1;
 const drainPing = Buffer.from('cc-drain');
 const keepalivePing = Buffer.from('cc-alive');
 
@@ -112,17 +102,15 @@ type Phase =
 export class Http2Connection {
   readonly output: Output;
   readonly streams = new Map<number, ServerStream>();
-  /** What new streams start with. */
-  peerInitialWindow = defaultWindow;
+  readonly sendQueue: SendQueue;
   readonly streamWindow: number;
   /** Bytes of unfinished requests held for this connection's streams; kept by the layer above. */
   heldBytes = 0;
-  /** Bytes of responses that wait for flow control or for the socket. */
-  queuedBytes = 0;
   private readonly duplex: Duplex;
   private readonly host: ConnectionHost;
   private readonly decoder: HpackDecoder;
   private readonly encoder = new HpackEncoder();
+  private readonly writer: FrameWriter;
   private readonly frames: FrameDecoder;
   private readonly receiveWindow: ReceiveWindow;
   private readonly pings: PingStrikes;
@@ -131,25 +119,16 @@ export class Http2Connection {
   private phase: Phase = 'preface';
   private prefaceSeen = 0;
   private lastStreamId = 0;
-  private sendWindow = defaultWindow;
-  private peerFrameBytesMax = defaultMaxFrameBytes;
   private openBlock: OpenBlock | null = null;
-  /** Streams with queued output, in turns. */
-  private waiting: ServerStream[] = [];
   /** Streams that we have ended and the peer has not, by the end of the turn they are reset. */
   private halfDone: ServerStream[] = [];
-  /** Streams whose requests wait until less output is held back. */
-  private readonly parked: ServerStream[] = [];
   private readonly recentResets: number[] = [];
   private recentResetsTurn = 0;
   private draining = false;
   /** The last GOAWAY has named the last stream: later ones are refused. */
   private refusing = false;
-  private socketFull = false;
-  private lastReadMs: number;
-  private pingedAtMs = -1;
   private readonly prefaceTimer: Timer;
-  private keepaliveTimer: Timer | null = null;
+  private readonly keepalive: Keepalive;
   private lingerTimer: Timer | null = null;
   private error: ConnectionError | null = null;
 
@@ -166,16 +145,22 @@ export class Http2Connection {
     this.pings = new PingStrikes(options.pings);
     this.idleFrames = new Budget(idleFramesBurst, idleFramesPerSecond, nowMs);
     this.resets = new Budget(resetsBurst, resetsPerSecond, nowMs);
-    this.lastReadMs = nowMs;
     this.output = new Output(duplex, host.scheduler, this);
-    this.writeOwnSettings(options);
+    this.sendQueue = new SendQueue(this.output, this);
+    this.writer = new FrameWriter(this.output);
+    this.writer.settings(options);
     duplex.on('data', (chunk: Buffer) => this.read(chunk));
-    duplex.on('drain', () => this.drained());
+    duplex.on('drain', () => this.handleSocketDrain());
     duplex.on('end', () => this.peerEnded());
     duplex.on('error', () => this.destroy());
     duplex.on('close', () => this.destroy());
     this.prefaceTimer = host.clock.after(prefaceTimeoutMs, () => this.destroy());
-    this.armKeepalive(options.keepaliveMs);
+    this.keepalive = new Keepalive(
+      host.clock,
+      options,
+      () => this.writer.ping(keepalivePing, 0),
+      () => this.destroy(),
+    );
     if (firstBytes.length > 0) this.read(firstBytes);
     duplex.resume();
   }
@@ -190,8 +175,8 @@ export class Http2Connection {
     if (!this.usable || this.draining) return;
     this.draining = true;
     // The first GOAWAY only warns; requests that are under way are still served until the peer has seen it.
-    this.writeGoAway(windowMax, errorCode.noError, '');
-    this.writePing(drainPing, 0);
+    this.writer.goAway(windowMax, errorCode.noError, '');
+    this.writer.ping(drainPing, 0);
     this.endIfDrained();
   }
 
@@ -201,7 +186,7 @@ export class Http2Connection {
     if (this.phase !== 'ending') this.abandonStreams();
     this.phase = 'closed';
     this.prefaceTimer.cancel();
-    this.keepaliveTimer?.cancel();
+    this.keepalive.close();
     this.lingerTimer?.cancel();
     this.duplex.destroy();
     this.host.closed(this, this.error);
@@ -220,7 +205,8 @@ export class Http2Connection {
   sendHeaders(stream: ServerStream, template: HeaderTemplate, endStream: boolean): void {
     if (stream.localEnded || !this.usable) return;
     this.pings.excuse();
-    this.writeHeaders(stream.id, this.encoder.encode(template), endStream ? frameFlag.endStream : 0);
+    const flags = endStream ? frameFlag.endStream : 0;
+    this.writer.headers(stream.id, this.encoder.encode(template), flags, sendFrameBytesMax);
     if (endStream) this.localEnd(stream);
   }
 
@@ -234,41 +220,22 @@ export class Http2Connection {
    * `output` in this very call. False: use `sendData`.
    */
   claim(stream: ServerStream, bytes: number): boolean {
-    if (
-      stream.queuedBytes > 0 ||
-      bytes > this.sendWindow ||
-      bytes > stream.sendWindow ||
-      bytes > this.peerFrameBytesMax ||
-      this.socketFull ||
-      stream.localEnded ||
-      !this.usable
-    ) {
-      return false;
-    }
-    this.sendWindow -= bytes;
-    stream.sendWindow -= bytes;
+    if (stream.localEnded || !this.usable || !this.sendQueue.claim(stream, bytes)) return false;
     this.pings.excuse();
     return true;
   }
 
   /** Queues data, which is not copied: the caller must not change it any more. It leaves as the windows and the socket allow. */
   sendData(stream: ServerStream, bytes: Uint8Array): void {
-    if (stream.localEnded || stream.queuedTrailers !== null || !this.usable) return;
-    stream.queue ??= [];
-    stream.queue.push(bytes);
-    stream.queuedBytes += bytes.length;
-    this.queuedBytes += bytes.length;
-    this.wait(stream);
+    if (stream.localEnded || !this.usable || (stream.queue !== null && stream.queue.trailers !== null)) return;
+    this.pings.excuse();
+    this.sendQueue.push(stream, bytes);
   }
 
   /** Ends our side with trailers, after all queued data. */
   sendTrailers(stream: ServerStream, template: HeaderTemplate): void {
-    if (stream.localEnded || stream.queuedTrailers !== null || !this.usable) return;
-    if (stream.queuedBytes === 0) {
-      this.sendHeaders(stream, template, true);
-      return;
-    }
-    stream.queuedTrailers = template;
+    if (stream.queue === null) this.sendHeaders(stream, template, true);
+    else if (stream.queue.trailers === null) stream.queue.trailers = template;
   }
 
   /** To be called after the frame that ends our side has been written. */
@@ -281,9 +248,9 @@ export class Http2Connection {
   /** Ends a stream with RST_STREAM, dropping what is queued. The stream is not told. */
   reset(stream: ServerStream, code: ErrorCode): void {
     if (!this.streams.has(stream.id)) return;
-    this.dropQueue(stream);
+    this.sendQueue.drop(stream);
     stream.localEnded = true;
-    this.writeReset(stream.id, code);
+    this.writer.reset(stream.id, code);
     this.remove(stream);
   }
 
@@ -294,15 +261,14 @@ export class Http2Connection {
     const increment = stream.unannounced;
     stream.unannounced = 0;
     stream.receiveAvailable += increment;
-    this.writeWindowUpdate(stream.id, increment);
+    this.writer.windowUpdate(stream.id, increment);
   }
 
   // --- Input ---
 
   private read(chunk: Buffer): void {
     if (!this.usable) return;
-    this.lastReadMs = this.host.clock.monotonicMs();
-    this.pingedAtMs = -1;
+    this.keepalive.heard();
     try {
       const rest = this.prefaceSeen < clientPreface.length ? this.readPreface(chunk) : chunk;
       if (rest.length > 0) this.frames.push(rest);
@@ -310,7 +276,7 @@ export class Http2Connection {
       if (!(error instanceof ConnectionError)) throw error;
       this.fail(error);
     }
-    if (this.waiting.length > 0) this.pump();
+    this.sendQueue.pump();
   }
 
   private readPreface(chunk: Buffer): Buffer {
@@ -474,7 +440,7 @@ export class Http2Connection {
     }
     // The connection's window is not what holds back a slow stream: its own is.
     const increment = this.receiveWindow.consume(length);
-    if (increment > 0) this.writeWindowUpdate(0, increment);
+    if (increment > 0) this.writer.windowUpdate(0, increment);
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       this.onStrayData(streamId);
@@ -508,7 +474,7 @@ export class Http2Connection {
     }
     if (this.recentResets.includes(streamId)) return;
     this.chargeIdleFrame('stray DATA');
-    this.writeReset(streamId, errorCode.streamClosed);
+    this.writer.reset(streamId, errorCode.streamClosed);
   }
 
   private remoteEnd(stream: ServerStream): void {
@@ -528,10 +494,7 @@ export class Http2Connection {
     const increment = bytes.readUInt32BE(start) & 0x7fffffff;
     if (streamId === 0) {
       if (increment === 0) throw new ConnectionError(errorCode.protocolError, 'WINDOW_UPDATE of 0');
-      this.sendWindow += increment;
-      if (this.sendWindow > windowMax) {
-        throw new ConnectionError(errorCode.flowControlError, 'the window of the connection overflows');
-      }
+      this.sendQueue.growWindow(increment);
       return;
     }
     const stream = this.streams.get(streamId);
@@ -545,12 +508,7 @@ export class Http2Connection {
       this.streamError(stream, errorCode.protocolError);
       return;
     }
-    stream.sendWindow += increment;
-    if (stream.sendWindow > windowMax) {
-      this.streamError(stream, errorCode.flowControlError);
-      return;
-    }
-    if (stream.queuedBytes > 0) this.wait(stream);
+    if (!this.sendQueue.growStreamWindow(stream, increment)) this.streamError(stream, errorCode.flowControlError);
   }
 
   private onReset(streamId: number, bytes: Buffer, start: number, end: number): void {
@@ -565,7 +523,7 @@ export class Http2Connection {
     if (stream === undefined) return;
     const ended = stream.localEnded;
     stream.localEnded = true;
-    this.dropQueue(stream);
+    this.sendQueue.drop(stream);
     this.remove(stream);
     if (!ended) stream.handleGone(bytes.readUInt32BE(start) as ErrorCode); // any number: it is only reported
   }
@@ -581,8 +539,7 @@ export class Http2Connection {
     for (let pos = start; pos < end; pos += 6) {
       this.applySetting(bytes.readUInt16BE(pos), bytes.readUInt32BE(pos + 2));
     }
-    this.output.reserve(frameHeaderBytes);
-    this.output.frameHeader(0, frameType.settings, frameFlag.ack, 0);
+    this.writer.settingsAck();
   }
 
   private applySetting(id: number, value: number): void {
@@ -597,27 +554,14 @@ export class Http2Connection {
         if (value > windowMax) {
           throw new ConnectionError(errorCode.flowControlError, 'SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1');
         }
-        this.shiftStreamWindows(value - this.peerInitialWindow);
-        this.peerInitialWindow = value;
+        this.sendQueue.setInitialWindow(value, this.streams.values());
         break;
       case settingId.maxFrameSize:
         if (value < defaultMaxFrameBytes || value > largestMaxFrameBytes) {
           throw new ConnectionError(errorCode.protocolError, 'SETTINGS_MAX_FRAME_SIZE out of range');
         }
-        // Larger frames would gain nothing and delay other streams.
-        this.peerFrameBytesMax = defaultMaxFrameBytes;
-        break;
+        break; // frames sent have the default size: see `sendFrameBytesMax`
       default:
-    }
-  }
-
-  private shiftStreamWindows(delta: number): void {
-    for (const stream of this.streams.values()) {
-      stream.sendWindow += delta;
-      if (stream.sendWindow > windowMax) {
-        throw new ConnectionError(errorCode.flowControlError, `the window of stream ${stream.id} overflows`);
-      }
-      if (stream.queuedBytes > 0) this.wait(stream);
     }
   }
 
@@ -627,11 +571,11 @@ export class Http2Connection {
     if ((flags & frameFlag.ack) !== 0) {
       if (this.draining && drainPing.compare(bytes, start, end) === 0) {
         this.refusing = true;
-        this.writeGoAway(this.lastStreamId, errorCode.noError, '');
+        this.writer.goAway(this.lastStreamId, errorCode.noError, '');
       } else if (keepalivePing.compare(bytes, start, end) !== 0) this.chargeIdleFrame('PING acknowledgements');
       return;
     }
-    this.writePing(bytes.subarray(start, end), frameFlag.ack);
+    this.writer.ping(bytes.subarray(start, end), frameFlag.ack);
     if (!this.pings.ping(this.streams.size, this.host.clock.monotonicMs())) {
       throw new ConnectionError(errorCode.enhanceYourCalm, 'too_many_pings');
     }
@@ -650,7 +594,7 @@ export class Http2Connection {
     if (end - start === 5) return;
     const stream = this.streams.get(streamId);
     if (stream !== undefined) this.streamError(stream, errorCode.frameSizeError);
-    else this.writeReset(streamId, errorCode.frameSizeError);
+    else this.writer.reset(streamId, errorCode.frameSizeError);
   }
 
   private chargeIdleFrame(what: string): void {
@@ -670,7 +614,7 @@ export class Http2Connection {
 
   private refuse(streamId: number, code: ErrorCode): void {
     if (code !== errorCode.refusedStream) this.chargeIdleFrame('malformed requests');
-    this.writeReset(streamId, code);
+    this.writer.reset(streamId, code);
     this.rememberReset(streamId);
   }
 
@@ -687,14 +631,14 @@ export class Http2Connection {
 
   private endIfDrained(): void {
     if (this.streams.size > 0 || !this.usable) return;
-    this.writeGoAway(this.lastStreamId, errorCode.noError, '');
+    this.writer.goAway(this.lastStreamId, errorCode.noError, '');
     this.end();
   }
 
   private fail(error: ConnectionError): void {
     if (!this.usable) return;
     this.error = error;
-    this.writeGoAway(this.lastStreamId, error.code, error.message);
+    this.writer.goAway(this.lastStreamId, error.code, error.message);
     this.abandonStreams();
     this.end();
   }
@@ -711,55 +655,21 @@ export class Http2Connection {
   private abandonStreams(): void {
     const streams = [...this.streams.values()];
     this.streams.clear();
-    this.waiting = [];
+    this.sendQueue.clear();
     this.halfDone = [];
-    this.parked.length = 0;
     for (const stream of streams) {
       const ended = stream.localEnded;
       stream.localEnded = true;
-      this.dropQueue(stream);
+      this.sendQueue.drop(stream);
       if (!ended) stream.handleGone(errorCode.cancel);
     }
   }
 
-  private armKeepalive(delayMs: number): void {
-    const { clock, options } = this.host;
-    this.keepaliveTimer = clock.after(Math.max(1, delayMs), () => {
-      const nowMs = clock.monotonicMs();
-      if (this.pingedAtMs >= 0) {
-        const leftMs = this.pingedAtMs + options.keepaliveTimeoutMs - nowMs;
-        if (leftMs <= 0) {
-          this.destroy();
-          return;
-        }
-        this.armKeepalive(leftMs);
-        return;
-      }
-      const leftMs = this.lastReadMs + options.keepaliveMs - nowMs;
-      if (leftMs > 0) {
-        this.armKeepalive(leftMs);
-        return;
-      }
-      this.pingedAtMs = nowMs;
-      this.writePing(keepalivePing, 0);
-      this.armKeepalive(options.keepaliveTimeoutMs);
-    });
-  }
-
   // --- Output ---
-
-  private wait(stream: ServerStream): void {
-    if (stream.waiting) return;
-    stream.waiting = true;
-    this.waiting.push(stream);
-    // The queue is pumped when the input or the turn is over, so that many streams share one pass.
-    this.output.reserve(0);
-  }
 
   /** Right before the turn's write. */
   endTurn(): void {
-    if (this.waiting.length > 0) this.pump();
-    else if (this.parked.length > 0) this.unpark();
+    this.sendQueue.pump();
     if (this.halfDone.length === 0) return;
     const streams = this.halfDone;
     this.halfDone = [];
@@ -769,179 +679,19 @@ export class Http2Connection {
     }
   }
 
-  private drained(): void {
-    if (this.socketFull) {
-      this.socketFull = false;
+  /** What waits in the socket is bounded by reading no more requests. (What waits for flow control needs the reading to go on.) */
+  handleStall(): void {
+    if (this.usable) this.duplex.pause();
+  }
+
+  private handleSocketDrain(): void {
+    if (this.output.stalled) {
+      this.output.stalled = false;
       this.duplex.resume();
     }
-    if (this.usable) this.pump();
-  }
-
-  /** Sends queued data of the waiting streams in turns of a frame, as far as the windows and the socket allow. */
-  private pump(): void {
-    let pass = this.waiting;
-    while (pass.length > 0 && this.sendWindow > 0 && this.hasRoom()) {
-      const next: ServerStream[] = [];
-      for (let i = 0; i < pass.length; i++) {
-        const stream = pass[i] as ServerStream;
-        if (this.sendWindow <= 0 || !this.hasRoom()) {
-          next.push(stream);
-          continue;
-        }
-        if (this.sendQueued(stream)) next.push(stream);
-        else stream.waiting = false;
-      }
-      pass = next;
-    }
-    this.waiting = pass;
-    this.unpark();
-  }
-
-  /** What waits in the socket is bounded by reading no more requests. (What waits for flow control needs the reading to go on.) */
-  stalled(): void {
-    if (this.socketFull || !this.usable) return;
-    this.socketFull = true;
-    this.duplex.pause();
-  }
-
-  /** True when so much output is held back by flow control that new requests should wait: see `park`. */
-  get congested(): boolean {
-    return this.queuedBytes > queuedBytesMax;
-  }
-
-  /** Calls `handleUncongested` when the output held back has shrunk; in order of parking. */
-  park(stream: ServerStream): void {
-    this.parked.push(stream);
-  }
-
-  private unpark(): void {
-    while (this.parked.length > 0 && !this.congested) {
-      const batch = this.parked.splice(0, unparkBatch);
-      for (const stream of batch) if (!stream.localEnded) stream.handleUncongested();
-    }
-  }
-
-  private hasRoom(): boolean {
-    if (!this.output.full) return true;
-    this.output.flush();
-    return !this.output.full;
-  }
-
-  /** Sends one frame of a stream's queue. True if the stream could go on. */
-  private sendQueued(stream: ServerStream): boolean {
-    const bytes = sendable(stream.queuedBytes, this.sendWindow, stream.sendWindow, this.peerFrameBytesMax);
-    if (bytes === 0) return false;
-    this.sendWindow -= bytes;
-    stream.sendWindow -= bytes;
-    stream.queuedBytes -= bytes;
-    this.queuedBytes -= bytes;
-    this.pings.excuse();
-    this.output.reserve(frameHeaderBytes);
-    this.output.frameHeader(bytes, frameType.data, 0, stream.id);
-    this.takeFromQueue(stream, bytes);
-    if (stream.queuedBytes > 0) {
-      stream.handleDrain();
-      return true;
-    }
-    stream.queue = null;
-    if (stream.queuedTrailers !== null) this.sendHeaders(stream, stream.queuedTrailers, true);
-    else stream.handleDrain();
-    return false;
-  }
-
-  private takeFromQueue(stream: ServerStream, bytes: number): void {
-    const queue = stream.queue ?? [];
-    let left = bytes;
-    let done = 0;
-    while (left > 0) {
-      const chunk = queue[done] as Uint8Array;
-      const end = Math.min(chunk.length, stream.queueOffset + left);
-      this.output.piece(chunk.subarray(stream.queueOffset, end));
-      left -= end - stream.queueOffset;
-      stream.queueOffset = end;
-      if (end === chunk.length) {
-        done++;
-        stream.queueOffset = 0;
-      }
-    }
-    if (done > 0) queue.splice(0, done);
-  }
-
-  private dropQueue(stream: ServerStream): void {
-    if (stream.queuedBytes === 0) return;
-    // The end of the turn may take up parked requests.
-    this.output.reserve(0);
-    this.queuedBytes -= stream.queuedBytes;
-    stream.queuedBytes = 0;
-    stream.queue = null;
-    stream.queueOffset = 0;
-    stream.queuedTrailers = null;
-  }
-
-  private writeHeaders(streamId: number, block: Uint8Array, flags: number): void {
-    const first = Math.min(block.length, this.peerFrameBytesMax);
-    const ends = first === block.length ? frameFlag.endHeaders : 0;
-    this.output.reserve(frameHeaderBytes);
-    this.output.frameHeader(first, frameType.headers, flags | ends, streamId);
-    this.output.piece(block.subarray(0, first));
-    for (let pos = first; pos < block.length; ) {
-      const end = Math.min(block.length, pos + this.peerFrameBytesMax);
-      this.output.reserve(frameHeaderBytes);
-      const flag = end === block.length ? frameFlag.endHeaders : 0;
-      this.output.frameHeader(end - pos, frameType.continuation, flag, streamId);
-      this.output.piece(block.subarray(pos, end));
-      pos = end;
-    }
-  }
-
-  private writeOwnSettings(options: ConnectionOptions): void {
-    const settings: number[] = [settingId.maxFrameSize, defaultMaxFrameBytes];
-    if (options.maxConcurrentStreams < noLimit) {
-      settings.push(settingId.maxConcurrentStreams, options.maxConcurrentStreams);
-    }
-    if (options.streamWindow !== defaultWindow) settings.push(settingId.initialWindowSize, options.streamWindow);
-    const { output } = this;
-    output.reserve(frameHeaderBytes + 3 * settings.length);
-    output.frameHeader(3 * settings.length, frameType.settings, 0, 0);
-    for (let i = 0; i < settings.length; i += 2) {
-      output.bytes.writeUInt16BE(settings[i] as number, output.pos);
-      output.pos += 2;
-      output.word(settings[i + 1] as number);
-    }
-    if (options.connectionWindow > defaultWindow) {
-      this.writeWindowUpdate(0, options.connectionWindow - defaultWindow);
-    }
-  }
-
-  private writeWindowUpdate(streamId: number, increment: number): void {
-    this.output.reserve(frameHeaderBytes + 4);
-    this.output.frameHeader(4, frameType.windowUpdate, 0, streamId);
-    this.output.word(increment);
-  }
-
-  private writeReset(streamId: number, code: ErrorCode): void {
-    this.output.reserve(frameHeaderBytes + 4);
-    this.output.frameHeader(4, frameType.rstStream, 0, streamId);
-    this.output.word(code);
-  }
-
-  private writePing(payload: Uint8Array, flags: number): void {
-    this.output.reserve(frameHeaderBytes + 8);
-    this.output.frameHeader(8, frameType.ping, flags, 0);
-    this.output.copy(payload);
-  }
-
-  private writeGoAway(lastStreamId: number, code: ErrorCode, text: string): void {
-    const debug = Buffer.from(text.slice(0, debugTextMax), 'latin1');
-    this.output.reserve(frameHeaderBytes + 8 + debug.length);
-    this.output.frameHeader(8 + debug.length, frameType.goAway, 0, 0);
-    this.output.word(lastStreamId);
-    this.output.word(code);
-    this.output.copy(debug);
+    if (this.usable) this.sendQueue.pump();
   }
 }
-
-const debugTextMax = 1024;
 
 /** Bytes of padding after the data, the length byte not counted. */
 function padding(bytes: Buffer, start: number, end: number): number {

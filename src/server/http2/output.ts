@@ -51,14 +51,16 @@ export class OutputScheduler {
 export interface OutputOwner {
   /** Right before the turn's write; may write more. */
   endTurn(): void;
-  /** The socket has its backlog full; nothing but control frames should be written before its 'drain'. */
-  stalled(): void;
+  /** The socket's backlog is full: see `Output.stalled`. */
+  handleStall(): void;
 }
 
 export class Output {
   /** The chunk that `reserve` has made room in; write at `pos` and move it. */
   bytes: Buffer = noChunk;
   pos = 0;
+  /** The socket's backlog is full; nothing but control frames should be written. The owner clears it on the socket's 'drain'. */
+  stalled = false;
   private readonly duplex: Duplex;
   private readonly scheduler: OutputScheduler;
   private readonly owner: OutputOwner;
@@ -160,7 +162,10 @@ export class Output {
       for (const piece of pieces) duplex.write(piece);
       duplex.uncork();
     }
-    if (duplex.writableLength >= socketBacklogBytesMax) this.owner.stalled();
+    if (duplex.writableLength >= socketBacklogBytesMax && !this.stalled) {
+      this.stalled = true;
+      this.owner.handleStall();
+    }
     // A chunk that could not be written at once belongs to the socket until the garbage collector takes it.
     if (this.reusesChunks && duplex.writableLength === 0 && this.bytes !== noChunk) {
       this.scheduler.returnChunk(this.bytes);

@@ -4,7 +4,7 @@
  */
 import type { Http2Connection } from './connection.ts';
 import type { ErrorCode } from './frame.ts';
-import type { HeaderTemplate } from './hpack-encoder.ts';
+import type { StreamQueue } from './send-queue.ts';
 
 export abstract class ServerStream {
   readonly connection: Http2Connection;
@@ -21,20 +21,18 @@ export abstract class ServerStream {
   /** What content-length still promises, or -1. */
   promisedBytes = -1;
   /** Data that flow control or a slow socket holds back. */
-  queue: Uint8Array[] | null = null;
-  /** Bytes of the queue's first element that have gone. */
-  queueOffset = 0;
-  queuedBytes = 0;
-  /** To be sent after the queue. */
-  queuedTrailers: HeaderTemplate | null = null;
-  /** In the connection's list of streams that have something to send. */
-  waiting = false;
+  queue: StreamQueue | null = null;
 
   constructor(connection: Http2Connection, id: number) {
     this.connection = connection;
     this.id = id;
-    this.sendWindow = connection.peerInitialWindow;
+    this.sendWindow = connection.sendQueue.initialWindow;
     this.receiveAvailable = connection.streamWindow;
+  }
+
+  /** Bytes that wait in the queue. */
+  get queuedBytes(): number {
+    return this.queue === null ? 0 : this.queue.bytes;
   }
 
   /** The stream is in the connection's table; data may follow. */

@@ -1,17 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DeadlineWheel, type Expiring, tickMs } from '../../../src/server/grpc/deadline.ts';
+import { Deadline, DeadlineWheel, type Expiring, tickMs } from '../../../src/server/grpc/deadline.ts';
 
 class Member implements Expiring {
-  expiresAtMs: number;
-  wheelNext: Expiring | null = null;
-  wheelPrevious: Expiring | null = null;
-  wheelSlot = -1;
+  readonly deadline: Deadline;
   expired = 0;
   after: () => void = () => {};
 
   constructor(expiresAtMs: number) {
-    this.expiresAtMs = expiresAtMs;
+    this.deadline = new Deadline(this, expiresAtMs);
   }
 
   onExpire(): void {
@@ -27,10 +24,10 @@ describe('the deadline wheel', () => {
       fc.property(fc.array(member, { maxLength: 20 }), fc.integer({ min: 7, max: 9000 }), (list, step) => {
         const wheel = new DeadlineWheel(12_345);
         const members = list.map(({ delay, removedAt }) => ({ member: new Member(12_345 + delay), delay, removedAt }));
-        for (const { member } of members) wheel.add(member);
+        for (const { member } of members) wheel.add(member.deadline);
         for (let elapsed = 0; elapsed < 40_000; elapsed += step) {
           for (const { member, removedAt } of members) {
-            if (removedAt !== null && removedAt <= elapsed) wheel.remove(member);
+            if (removedAt !== null && removedAt <= elapsed) wheel.remove(member.deadline);
           }
           wheel.advance(12_345 + elapsed);
           for (const { member, delay, removedAt } of members) {
@@ -42,7 +39,7 @@ describe('the deadline wheel', () => {
             }
           }
         }
-        expect(wheel.count).toBe(members.filter(({ member }) => member.wheelSlot >= 0).length);
+        expect(wheel.count).toBe(members.filter(({ member }) => member.deadline.slot >= 0).length);
       }),
       { numRuns: 40 },
     );
@@ -52,10 +49,10 @@ describe('the deadline wheel', () => {
     const wheel = new DeadlineWheel(0);
     const [first, second, third] = [new Member(15), new Member(15), new Member(30)];
     for (const member of [first, second]) {
-      wheel.add(member);
+      wheel.add(member.deadline);
       member.after = () => {
-        for (const other of [first, second]) wheel.remove(other);
-        if (third.wheelSlot < 0 && third.expired === 0) wheel.add(third);
+        for (const other of [first, second]) wheel.remove(other.deadline);
+        if (third.deadline.slot < 0 && third.expired === 0) wheel.add(third.deadline);
       };
     }
     wheel.advance(20);

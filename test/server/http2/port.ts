@@ -2,12 +2,12 @@
 import { afterEach } from 'vitest';
 import {
   GrpcServer,
-  type GrpcServerOptions,
+  type GrpcServerChoices,
   type StreamCall,
   type UnaryCall,
 } from '../../../src/server/grpc/server.ts';
 import { rpcErrors } from '../../../src/server/grpc/status.ts';
-import { type ConnectionOptions, defaultConnectionOptions } from '../../../src/server/http2/connection.ts';
+import type { ConnectionOptions } from '../../../src/server/http2/connection.ts';
 import type { ConnectionError } from '../../../src/server/http2/frame.ts';
 import { type ClientPort, createClientPort } from '../../../src/server/http2/listener.ts';
 
@@ -30,11 +30,11 @@ afterEach(async () => {
 
 export async function startPort(
   connection: Partial<ConnectionOptions> = {},
-  options: Partial<GrpcServerOptions> = {},
+  options: GrpcServerChoices = {},
 ): Promise<TestPort> {
   const lenientPings = { minTimeMs: 0, permitWithoutStream: true };
   const grpc = new GrpcServer({
-    connection: { ...defaultConnectionOptions, pings: lenientPings, ...connection },
+    connection: { pings: lenientPings, ...connection },
     ...options,
   });
   const held: UnaryCall[] = [];
