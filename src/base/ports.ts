@@ -32,6 +32,11 @@ export interface DiskFile {
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** Writes all bytes of all buffers, in order, from position on. */
   writev(buffers: readonly Uint8Array[], position: number): Promise<void>;
+  /**
+   * Writes all bytes before it returns, if there are few enough for that to be cheaper than handing them to another thread; false if
+   * not, and nothing was written. Throws the OS error. What it wrote is as durable as after `writev`: not at all.
+   */
+  writeNow(bytes: Uint8Array, position: number): boolean;
   /** fdatasync(2): the data, and the size if it grew. */
   datasync(): Promise<void>;
   /** fsync(2). */

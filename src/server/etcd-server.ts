@@ -116,6 +116,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     schedule: (callback) => {
       setImmediate(callback);
     },
+    soon: (callback) => process.nextTick(callback),
     connect: (self) => {
       const transport = connectPeers(config, logger, metrics, self, () => end({ type: 'removed' }));
       transports.push(transport);

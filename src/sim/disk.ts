@@ -165,6 +165,8 @@ export class SimDisk implements Disk {
           () => file.write(part(), position),
         );
       },
+      // Every write passes through `change`, where crashes happen.
+      writeNow: () => false,
       datasync: sync,
       sync,
       truncate: (length) => change(() => file.truncate(length)),

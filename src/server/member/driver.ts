@@ -27,6 +27,8 @@ export interface DriverPorts {
   readonly wal: DriverWal;
   /** Runs the callback once, after the I/O of this turn of the event loop. */
   schedule(callback: () => void): void;
+  /** Runs the callback once, as soon as the code that runs now has returned. */
+  soon(callback: () => void): void;
   /** Sends to other members; never blocks, may drop. */
   send(messages: readonly Message[]): void;
   /** Applies committed entries, in order, each exactly once. */
@@ -64,6 +66,7 @@ export class RaftDriver {
   private savesStarted = 0;
   private proposals: Uint8Array[] = [];
   private scheduled = false;
+  private wokenSoon = false;
   private stopped = false;
 
   constructor(config: RaftConfig, storage: MemoryStorage, restored: HardState, ports: DriverPorts) {
@@ -132,6 +135,18 @@ export class RaftDriver {
     this.scheduled = true;
     this.ports.schedule(this.scheduledPass);
   }
+
+  /** After the disk: nothing more will arrive in this turn that could join the batch, and clients wait. */
+  private wakeSoon(): void {
+    if (this.wokenSoon || this.stopped) return;
+    this.wokenSoon = true;
+    this.ports.soon(this.soonPass);
+  }
+
+  private readonly soonPass = (): void => {
+    this.wokenSoon = false;
+    this.pass();
+  };
 
   private readonly scheduledPass = (): void => {
     this.scheduled = false;
@@ -229,7 +244,7 @@ export class RaftDriver {
       if (state !== null) this.storage.setHardState(state);
       this.deliver(responses);
       this.deliverWaiting();
-      this.wake();
+      this.wakeSoon();
     });
   }
 

@@ -62,6 +62,8 @@ export interface MemberPorts {
   readonly metrics: MemberMetrics;
   /** Runs the callback once, after the I/O of this turn of the event loop. */
   schedule(callback: () => void): void;
+  /** Runs the callback once, as soon as the code that runs now has returned. */
+  soon(callback: () => void): void;
   /** The transport to the peers; made by the caller, who owns it. */
   connect(member: Member): PeerTransport;
   /** The `etcdserver` version that each of the other members answers; null where there is no answer. */
@@ -201,6 +203,7 @@ export class Member implements MemberApi {
       {
         wal: log.wal,
         schedule: ports.schedule,
+        soon: ports.soon,
         send: (messages) => this.transport?.send(messages),
         apply: (entries) => this.apply(entries),
         readStates: (states) => this.readStates(states),

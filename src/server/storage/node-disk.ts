@@ -42,6 +42,12 @@ export const nodeDisk: Disk = {
   },
 };
 
+/**
+ * Up to here a write into the page cache takes less time than the two switches to a thread of the pool and back (some 10 µs against
+ * 50 to 130 µs measured), and all of it is saved latency for a lone client.
+ */
+const writeNowBytesMax = 64 * 1024;
+
 /** An open descriptor. The callback API of node:fs is used because it costs half of what FileHandle does per call. */
 class NodeFile implements DiskFile {
   private readonly fd: number;
@@ -69,6 +75,17 @@ class NodeFile implements DiskFile {
       rest = withoutFirst(rest, written);
       if (written === 0 && rest.length > 0) throw new Error(`write made no progress at byte ${at}`);
     }
+  }
+
+  writeNow(bytes: Uint8Array, position: number): boolean {
+    if (bytes.length > writeNowBytesMax) return false;
+    let written = 0;
+    while (written < bytes.length) {
+      const count = fs.writeSync(this.fd, bytes, written, bytes.length - written, position + written);
+      if (count === 0) throw new Error(`write made no progress at byte ${position + written}`);
+      written += count;
+    }
+    return true;
   }
 
   datasync(): Promise<void> {

@@ -69,6 +69,7 @@ class Bench {
           save: (state, saved, mustSync, done) => this.saves.push({ hardState: state, entries: saved, mustSync, done }),
         },
         schedule: (callback) => this.turns.push(callback),
+        soon: (callback) => this.turns.push(callback),
         send: (messages) => this.sent.push(...messages),
         apply: (committed) => {
           for (const entry of committed) {

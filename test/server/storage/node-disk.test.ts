@@ -28,6 +28,16 @@ describe('nodeDisk', () => {
     await file.close();
   });
 
+  it('writes little at once, and leaves much to the thread pool', async () => {
+    const file = await nodeDisk.open(join(scratch, 'now'), 'create');
+    expect(file.writeNow(Buffer.from('little'), 3)).toBe(true);
+    expect(file.writeNow(Buffer.alloc(1024 * 1024), 0)).toBe(false);
+    const back = Buffer.alloc(16);
+    expect(await file.read(back, 0)).toBe(9);
+    expect(back.toString('latin1', 0, 9)).toBe('\0\0\0little');
+    await file.close();
+  });
+
   it('creates files for their owner only, and never over another', async () => {
     const path = join(scratch, 'own');
     await (await nodeDisk.open(path, 'create')).close();

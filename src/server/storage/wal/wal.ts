@@ -259,7 +259,7 @@ export class Wal {
     if (zeros !== null) await zeros;
     const startMs = this.settings.monotonicMs();
     this.unsynced = true;
-    await this.file.writev([bytes], this.position);
+    if (!this.file.writeNow(bytes, this.position)) await this.file.writev([bytes], this.position);
     this.position = end;
     this.settings.onWrite(bytes.length, this.settings.monotonicMs() - startMs);
   }

@@ -28,6 +28,7 @@ function spied(disk: Disk, calls: string[]): Disk {
       calls.push(`write ${buffers.reduce((sum, { length }) => sum + length, 0)}`);
       return file.writev(buffers, position);
     },
+    writeNow: (bytes, position) => file.writeNow(bytes, position),
     datasync: () => {
       calls.push('datasync');
       return file.datasync();
