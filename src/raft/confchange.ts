@@ -83,7 +83,7 @@ export function applyChange(
 }
 
 /** True for the empty change, which asks to leave a joint configuration. */
-export function leavesJoint(change: ConfChangeV2): boolean {
+function leavesJoint(change: ConfChangeV2): boolean {
   return change.transition === confChangeTransition.auto && change.changes.length === 0;
 }
 

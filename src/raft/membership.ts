@@ -24,8 +24,6 @@ export function restoreConfState(raft: Raft, state: ConfState): void {
 function switchTo(raft: Raft, { configuration, progress }: Membership): ConfState {
   raft.tracker.switchTo(configuration, progress);
   raft.logger.info(`${hex(raft.id)} switched to configuration ${formatConfiguration(configuration)}`);
-  const self = progress.get(raft.id);
-  raft.isLearner = self?.isLearner ?? false;
   if (raft.state === 'StateLeader') reactAsLeader(raft);
   return toConfState(configuration);
 }

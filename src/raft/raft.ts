@@ -28,7 +28,6 @@ export class Raft {
   vote = none;
   lead = none;
   state: RaftState = 'StateFollower';
-  isLearner = false;
 
   /** Ticks since the last sign of a leader, or, for a leader, since the last check of its quorum. */
   electionElapsed = 0;
