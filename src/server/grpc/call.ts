@@ -34,12 +34,14 @@ export interface CallServer {
   /** Sums of message sizes, without prefixes: bytes. */
   receivedBytes: number;
   sentBytes: number;
+  /** What all calls hold of requests that their handlers have not got: at most `heldBytesMax`. */
+  heldBytes: number;
   readonly deadlines: DeadlineWheel;
   /** Puts a call's deadline into the wheel and keeps that turning. */
   expect(call: Expiring, timeoutMs: number): Deadline;
 }
 
-/** Unfinished messages and unread data that one connection's calls may hold: bytes. Beyond, calls fail. */
+/** Unfinished messages and unread data that the calls of a server may hold: bytes. Beyond, calls fail. */
 export const heldBytesMax = 1 << 29;
 
 /** Responses up to this size are copied into the connection's output; larger ones are passed on by reference. */
@@ -126,7 +128,7 @@ export abstract class Call extends ServerStream implements CallContext, Expiring
     this.counters.handled[code] = (this.counters.handled[code] as number) + 1;
     if (this.deadline !== null) this.server.deadlines.remove(this.deadline);
     if (this.assembler !== null) {
-      this.connection.heldBytes -= this.assembler.heldBytes;
+      this.server.heldBytes -= this.assembler.heldBytes;
       this.assembler = null;
     }
     return true;
@@ -152,21 +154,21 @@ export abstract class Call extends ServerStream implements CallContext, Expiring
   }
 
   protected failHeldTooMuch(): void {
-    const message = `grpc: unfinished messages of this connection take more than ${heldBytesMax} bytes`;
+    const message = `grpc: unfinished requests take more than ${heldBytesMax} bytes`;
     this.fail({ code: statusCode.resourceExhausted, message });
   }
 
   /** Feeds the assembler from `start` on; returns a complete message's flags and bytes, or null: `assembler.pos` tells how far it got. */
   protected assemble(bytes: Buffer, start: number, end: number): { flags: number; message: Buffer } | null {
     this.assembler ??= new MessageAssembler(this.server.maxRecvBytes);
-    const { assembler, connection } = this;
+    const { assembler, server } = this;
     const held = assembler.heldBytes;
     assembler.pos = start;
     const taken = assembler.take(bytes, end);
-    connection.heldBytes += assembler.heldBytes - held;
+    server.heldBytes += assembler.heldBytes - held;
     if (taken.type === 'message') return taken;
     if (taken.type === 'tooLarge') this.failTooLarge(taken.length);
-    else if (connection.heldBytes > heldBytesMax) this.failHeldTooMuch();
+    else if (server.heldBytes > heldBytesMax) this.failHeldTooMuch();
     return null;
   }
 

@@ -40,6 +40,7 @@ export class GrpcServer implements CallServer {
   readonly deadlines: DeadlineWheel;
   receivedBytes = 0;
   sentBytes = 0;
+  heldBytes = 0;
   private readonly registry = new Registry<UnaryHandler, StreamHandler>();
   private wheelTimer: Timer | null = null;
 

@@ -40,11 +40,12 @@ export class StreamServerCall extends Call implements StreamCall {
   private drainCallback: () => void = ignore;
   private overfull = false;
   private paused = false;
+  /** Messages are being handed on: whoever resumes meanwhile must not overtake them. */
+  private reading = false;
   /** Data that has arrived while paused. */
   private unread: Buffer[] = [];
   private unreadBytes = 0;
   private endUnread = false;
-  private readonly deliver = (flags: number, message: Buffer): void => this.take(flags, message);
 
   constructor(
     connection: Http2Connection,
@@ -88,12 +89,12 @@ export class StreamServerCall extends Call implements StreamCall {
   }
 
   resume(): void {
-    if (!this.paused) return;
     this.paused = false;
+    if (this.reading) return;
     while (this.unread.length > 0 && !this.paused && !this.settled) {
       const chunk = this.unread.shift() as Buffer; // not empty
       this.unreadBytes -= chunk.length;
-      this.connection.heldBytes -= chunk.length;
+      this.server.heldBytes -= chunk.length;
       this.read(chunk, 0, chunk.length);
     }
     if (this.endUnread && this.unread.length === 0 && !this.paused) {
@@ -125,7 +126,7 @@ export class StreamServerCall extends Call implements StreamCall {
 
   protected override settle(code: number): boolean {
     if (!super.settle(code)) return false;
-    this.connection.heldBytes -= this.unreadBytes;
+    this.server.heldBytes -= this.unreadBytes;
     this.unread = [];
     this.unreadBytes = 0;
     return true;
@@ -134,6 +135,7 @@ export class StreamServerCall extends Call implements StreamCall {
   /** Hands on the messages in bytes[start, end), as far as the handler does not pause. */
   private read(bytes: Buffer, start: number, end: number): void {
     let pos = start;
+    this.reading = true;
     while (pos < end && !this.settled) {
       if (this.paused) {
         this.keepFirst(bytes, pos, end);
@@ -146,7 +148,7 @@ export class StreamServerCall extends Call implements StreamCall {
         if (next <= end && next - messageStart <= this.server.maxRecvBytes) {
           const flags = bytes[pos] as number;
           pos = next;
-          this.deliver(flags, bytes.subarray(messageStart, next));
+          this.take(flags, bytes.subarray(messageStart, next));
           continue;
         }
       }
@@ -156,8 +158,9 @@ export class StreamServerCall extends Call implements StreamCall {
         break;
       }
       pos = this.assembler === null ? end : this.assembler.pos;
-      this.deliver(complete.flags, complete.message);
+      this.take(complete.flags, complete.message);
     }
+    this.reading = false;
     if (!this.settled) this.connection.consume(this, pos - start);
   }
 
@@ -195,8 +198,8 @@ export class StreamServerCall extends Call implements StreamCall {
 
   private count(bytes: number): void {
     this.unreadBytes += bytes;
-    this.connection.heldBytes += bytes;
-    if (this.connection.heldBytes > heldBytesMax) this.failHeldTooMuch();
+    this.server.heldBytes += bytes;
+    if (this.server.heldBytes > heldBytesMax) this.failHeldTooMuch();
   }
 }
 

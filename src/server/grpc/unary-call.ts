@@ -1,6 +1,6 @@
 /** A call of one request and one response. */
 import type { Http2Connection } from '../http2/connection.ts';
-import { Call, type CallContext, type CallServer } from './call.ts';
+import { Call, type CallContext, type CallServer, heldBytesMax } from './call.ts';
 import { decodeMessage } from './compression.ts';
 import { declaredLength, prefixBytes } from './framing.ts';
 import type { MethodCounters } from './registry.ts';
@@ -72,9 +72,22 @@ export class UnaryServerCall extends Call implements UnaryCall {
   handleDrain(): void {}
 
   override handleUncongested(): void {
+    const request = this.unpark();
+    if (request !== null) this.handler(request, this);
+  }
+
+  protected override settle(code: number): boolean {
+    if (!super.settle(code)) return false;
+    this.unpark();
+    return true;
+  }
+
+  private unpark(): Buffer | null {
     const request = this.parked;
+    if (request === null) return null;
     this.parked = null;
-    if (request !== null && !this.settled) this.handler(request, this);
+    this.server.heldBytes -= request.length;
+    return request;
   }
 
   private take(flags: number, message: Buffer): void {
@@ -92,7 +105,9 @@ export class UnaryServerCall extends Call implements UnaryCall {
     this.server.receivedBytes += request.length;
     if (this.connection.sendQueue.congested) {
       this.parked = Buffer.from(request);
-      this.connection.sendQueue.park(this);
+      this.server.heldBytes += request.length;
+      if (this.server.heldBytes > heldBytesMax) this.failHeldTooMuch();
+      else this.connection.sendQueue.park(this);
       return;
     }
     this.handler(request, this);

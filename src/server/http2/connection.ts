@@ -104,8 +104,6 @@ export class Http2Connection {
   readonly streams = new Map<number, ServerStream>();
   readonly sendQueue: SendQueue;
   readonly streamWindow: number;
-  /** Bytes of unfinished requests held for this connection's streams; kept by the layer above. */
-  heldBytes = 0;
   private readonly duplex: Duplex;
   private readonly host: ConnectionHost;
   private readonly decoder: HpackDecoder;

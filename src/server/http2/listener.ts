@@ -100,7 +100,8 @@ class SniffingPort implements ClientPort {
   }
 
   accept(duplex: Duplex): void {
-    if (this.closing) {
+    // One that is destroyed already may never say so again.
+    if (this.closing || duplex.destroyed) {
       duplex.destroy();
       return;
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { heldBytesMax } from '../../../src/server/grpc/call.ts';
 import { errorCode, frameFlag, frameType, settingId } from '../../../src/server/http2/frame.ts';
 import { eventually, startPort } from './port.ts';
 import { dataFrame, frame, RawPeer, requestFields, settings, word } from './raw-peer.ts';
@@ -132,6 +133,54 @@ describe('what is received', () => {
     expect(ended).toBe(true);
     stream?.end();
     expect((await peer.end(1)).fields).toContain('grpc-status');
+  });
+
+  it('stays in order when a handler pauses and resumes in one go', async () => {
+    const { port, streams } = await startPort();
+    const peer = await RawPeer.connect(port);
+    peer.send(peer.headers(1, requestFields('/t.T/Stream')));
+    await eventually(() => streams.length === 1);
+    const stream = streams[0];
+    const order: number[] = [];
+    stream?.onMessage((message) => {
+      order.push(message[0] as number);
+      stream.pause();
+      if (order.length !== 2) stream.resume();
+    });
+    const message = (value: number): Buffer => dataFrame(1, Buffer.from([value]), 0).subarray(9);
+    peer.send(
+      frame(frameType.data, 0, 1, Buffer.concat([1, 2, 3].map(message))),
+      frame(frameType.data, 0, 1, message(4)),
+    );
+    await peer.sync();
+    expect(order).toEqual([1, 2]);
+    stream?.resume();
+    expect(order).toEqual([1, 2, 3, 4]);
+  });
+
+  it('fails its call when all calls together hold too much, and is then let go', async () => {
+    const { port, grpc, streams } = await startPort();
+    const peer = await RawPeer.connect(port);
+    const half = dataFrame(1, Buffer.alloc(8000)).subarray(9, 4000);
+    peer.send(peer.headers(1, requestFields('/t.T/Echo')), frame(frameType.data, 0, 1, half));
+    peer.send(peer.headers(3, requestFields('/t.T/Stream')));
+    await peer.sync();
+    expect(grpc.heldBytes).toBeGreaterThan(3900);
+    streams[0]?.pause();
+    peer.send(frame(frameType.data, 0, 3, half));
+    await peer.sync();
+    grpc.heldBytes += heldBytesMax - 20_000;
+    const fields = await Promise.all(
+      [5, 7, 9].map(async (id) => {
+        peer.send(peer.headers(id, requestFields('/t.T/Echo')), frame(frameType.data, 0, id, half));
+        await peer.sync();
+        return peer.frames.find(({ type, streamId }) => type === frameType.headers && streamId === id)?.fields ?? [];
+      }),
+    );
+    expect(fields.filter((list) => list.includes('8')).length).toBeGreaterThan(0);
+    grpc.heldBytes -= heldBytesMax - 20_000;
+    peer.destroy();
+    await eventually(() => grpc.heldBytes === 0);
   });
 
   it('counts for the connection even where nobody takes it', async () => {

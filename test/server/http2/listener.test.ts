@@ -5,6 +5,7 @@ import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders }
 import { connect as netConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { GrpcServer } from '../../../src/server/grpc/server.ts';
 import { errorCode, frameType } from '../../../src/server/http2/frame.ts';
@@ -296,6 +297,53 @@ describe('where the client port listens', () => {
   it('is refused if taken', async () => {
     const { port, client } = await startPort();
     await expect(client.listen('127.0.0.1', port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});
+
+/** Two ends of a connection in memory: what one writes the other reads, a little later and without a copy. */
+function memoryPair(): [Duplex, Duplex] {
+  const ends: Duplex[] = [];
+  for (const other of [1, 0]) {
+    ends.push(
+      new Duplex({
+        read: () => {},
+        write: (chunk: Buffer, _encoding, done) => {
+          setTimeout(() => ends[other]?.push(chunk), 2);
+          done();
+        },
+        final: (done) => {
+          setTimeout(() => ends[other]?.push(null), 2);
+          done();
+        },
+      }),
+    );
+  }
+  return [ends[0] as Duplex, ends[1] as Duplex];
+}
+
+describe('a connection accepted elsewhere', () => {
+  it('may be any duplex, whose bytes stay its own', async () => {
+    const { client } = await startPort();
+    const [mine, its] = memoryPair();
+    client.accept(its);
+    const session = connect('http://localhost', { createConnection: () => mine });
+    session.on('error', () => {});
+    sessions.push(session);
+    for (let turn = 0; turn < 5; turn++) {
+      const texts = Array.from({ length: 30 }, (_, i) => `${turn} ${i} ${'x'.repeat(i * 40)}`);
+      const answers = await Promise.all(texts.map((text) => send(session, { ':path': '/t.T/Echo' }, framed(text))));
+      expect(answers.map(({ body }) => body.toString('latin1', 5))).toEqual(texts);
+    }
+  });
+
+  it('that is gone already is forgotten', async () => {
+    const { client } = await startPort();
+    const [, its] = memoryPair();
+    its.destroy();
+    await new Promise((resolve) => its.once('close', resolve));
+    client.accept(its);
+    expect(client.connectionCount()).toBe(0);
+    await client.close(60_000);
   });
 });
 
