@@ -105,8 +105,14 @@ export class Supervisor {
         );
         break;
       case 'stop':
-        for (const process of named) process.stop('SIGTERM');
-        await Promise.all(named.map((process) => process.until(() => process.over)));
+        await Promise.all(
+          named.map((process) => {
+            const before = process.starts;
+            process.stop('SIGTERM');
+            // Somebody else may start it again before we look.
+            return process.until(() => process.over || process.starts > before);
+          }),
+        );
         break;
       case 'restart':
         await this.#restart(named);
