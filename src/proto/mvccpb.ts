@@ -43,12 +43,7 @@ export interface Event {
 
 const noBytes = new Uint8Array(0);
 
-/** Bytes that `writeKeyValue` will write. */
-export function sizeKeyValue(kv: KeyValue): number {
-  return sizeKeyValueFields(kv.key, kv.createRevision, kv.modRevision, kv.version, kv.value, kv.lease);
-}
-
-/** `sizeKeyValue` of loose fields: the store's hot path makes no object. */
+/** Bytes of a KeyValue, of loose fields: the store's hot path makes no object. */
 export function sizeKeyValueFields(
   key: Uint8Array,
   createRevision: number,
@@ -67,11 +62,7 @@ export function sizeKeyValueFields(
   return size;
 }
 
-export function writeKeyValue(writer: Writer, kv: KeyValue): void {
-  writeKeyValueFields(writer, kv.key, kv.createRevision, kv.modRevision, kv.version, kv.value, kv.lease);
-}
-
-/** `writeKeyValue` of loose fields. */
+/** Writes a KeyValue of loose fields: as many bytes as `sizeKeyValueFields` says. */
 export function writeKeyValueFields(
   writer: Writer,
   key: Uint8Array,
@@ -108,18 +99,15 @@ export function writeKeyValueFields(
 }
 
 export function encodeKeyValue(kv: KeyValue): EncodedKeyValue {
-  const writer = Writer.sized(sizeKeyValue(kv));
-  writeKeyValue(writer, kv);
+  const { key, createRevision, modRevision, version, value, lease } = kv;
+  const writer = Writer.sized(sizeKeyValueFields(key, createRevision, modRevision, version, value, lease));
+  writeKeyValueFields(writer, key, createRevision, modRevision, version, value, lease);
   return writer.bytes;
 }
 
 /** Decodes one message; `key` and `value` are views of the input. Throws ProtoError. */
 export function decodeKeyValue(bytes: EncodedKeyValue): KeyValue {
-  return readKeyValue(new Reader(bytes));
-}
-
-/** `decodeKeyValue` of all that the reader has left. */
-export function readKeyValue(reader: Reader): KeyValue {
+  const reader = new Reader(bytes);
   let key: Uint8Array = noBytes;
   let createRevision = 0;
   let modRevision = 0;
@@ -180,8 +168,7 @@ export function encodeDeletedKeyValue(key: Uint8Array, modRevision: number): Enc
   return encodeKeyValue({ key, createRevision: 0, modRevision, version: 0, value: noBytes, lease: 0n });
 }
 
-/** Bytes that `writeEvent` will write. */
-export function sizeEvent(event: Event): number {
+function sizeEvent(event: Event): number {
   let size = 0;
   if (event.type !== eventType.put) size += 1 + sizeVarint(event.type);
   if (event.kv !== null) size += 1 + sizeDelimited(event.kv.length);
@@ -189,7 +176,7 @@ export function sizeEvent(event: Event): number {
   return size;
 }
 
-export function writeEvent(writer: Writer, event: Event): void {
+function writeEvent(writer: Writer, event: Event): void {
   if (event.type !== eventType.put) {
     writer.byte(0x08);
     writer.varint(event.type);
@@ -212,11 +199,7 @@ export function encodeEvent(event: Event): Uint8Array {
 
 /** Decodes one Event; its KeyValues stay encoded, as views of the input. Throws ProtoError. */
 export function decodeEvent(bytes: Uint8Array): Event {
-  return readEvent(new Reader(bytes));
-}
-
-/** `decodeEvent` of all that the reader has left. */
-export function readEvent(reader: Reader): Event {
+  const reader = new Reader(bytes);
   let type: EventType = eventType.put;
   let kv: EncodedKeyValue | null = null;
   let prevKv: EncodedKeyValue | null = null;

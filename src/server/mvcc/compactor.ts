@@ -2,7 +2,7 @@
  * Removes revisions that nobody can read any more, in steps. As in etcd, a compaction first hashes history up to its revision (members
  * compare these hashes), then takes old revisions out of the index, then their records out of the log.
  */
-import { HashJob, workPerStep } from './hash-job.ts';
+import { HashJob, Pace } from './hash-job.ts';
 import type { IndexCursor, KeyIndex } from './key-index.ts';
 import type { RecordLog } from './record-log.ts';
 import type { KvHash, StoreTotals } from './store-types.ts';
@@ -25,6 +25,7 @@ export class Compactor {
   readonly #index: KeyIndex;
   readonly #log: RecordLog;
   readonly #totals: StoreTotals;
+  readonly #pace = new Pace();
   readonly #queue: Compaction[] = [];
   /** Compact revisions beyond which nothing may be removed, because hashes over them are being computed. */
   readonly #pins = new Set<{ readonly revision: number }>();
@@ -47,7 +48,7 @@ export class Compactor {
     return () => this.#pins.delete(pin);
   }
 
-  /** Does some milliseconds of work; true once nothing is left to do. */
+  /** Does about a millisecond of work; true once nothing is left to do. */
   step(): boolean {
     const compaction = this.#queue[0];
     if (compaction === undefined) return true;
@@ -84,7 +85,7 @@ export class Compactor {
   }
 
   #stepIndex(compaction: Compaction): void {
-    const isOver = this.#index.compactStep(compaction.cursor, compaction.revision, workPerStep, (main, sub) => {
+    const isOver = this.#index.compactStep(compaction.cursor, compaction.revision, this.#pace.next(), (main, sub) => {
       this.#log.drop(main, sub);
       this.#totals.compactedRevisions++;
     });

@@ -27,17 +27,31 @@ export interface HashScope {
   readonly seed: number;
 }
 
-/** Keys, or records of usual size, that one step works on: some milliseconds. */
-export const workPerStep = 8192;
+/** Keys, or records of usual size, that one step works on: about a millisecond once the code is compiled, so first steps are smaller. */
+const workPerStep = 2048;
+const workOfFirstStep = 64;
+
+/** How much the next step should do. */
+export class Pace {
+  #work = workOfFirstStep;
+
+  next(): number {
+    const work = this.#work;
+    this.#work = Math.min(work * 2, workPerStep);
+    return work;
+  }
+}
+
 const bytesPerWork = 256;
 
 /** A hash being computed, in steps between which the store may be written to, but not compacted beyond `compactRevision`. */
 export class HashJob {
   readonly #scope: HashScope;
   /** Revisions up to the compact revision that are seen at `revision`. */
-  readonly #kept = new RevisionSet();
+  readonly #kept: RevisionSet;
   readonly #cursor: IndexCursor = { key: null };
   readonly #bucketKey = new Uint8Array(tombstoneKeyBytes);
+  readonly #pace = new Pace();
   #phase: 'keys' | 'records' | 'done';
   #leavesOutUnseen: boolean;
   #main = 0;
@@ -49,7 +63,9 @@ export class HashJob {
     this.#leavesOutUnseen = scope.leavesOutUnseen;
     this.#crc = crc32c(scope.seed, bucketName);
     // The first record has revision 2: without a compaction after that nothing is left out.
-    this.#phase = scope.compactRevision > 1 ? 'keys' : 'records';
+    const leavesOut = scope.compactRevision > 1;
+    this.#phase = leavesOut ? 'keys' : 'records';
+    this.#kept = new RevisionSet(leavesOut ? scope.index.size : 0);
   }
 
   /** The checksum, once `step` has returned true. */
@@ -57,8 +73,9 @@ export class HashJob {
     return this.#crc;
   }
 
-  /** Does about `work` units of work; true once the hash is complete. */
-  step(work = workPerStep): boolean {
+  /** Does about a millisecond of work; true once the hash is complete. */
+  step(): boolean {
+    const work = this.#pace.next();
     if (this.#phase === 'keys') this.#visitKeys(work);
     else if (this.#phase === 'records') this.#hashRecords(work);
     return this.#phase === 'done';

@@ -61,6 +61,15 @@ export function isOpenEnd(rangeEnd: Uint8Array): boolean {
 }
 
 export class KeyIndex {
+  /** Of the last `find` that returned true: the revision. */
+  get foundMain(): number {
+    return this.#entries.foundMain;
+  }
+
+  get foundSub(): number {
+    return this.#entries.foundSub;
+  }
+
   /** Of the last `put`: see KeyEntries. */
   get created(): number {
     return this.#entries.created;
@@ -152,6 +161,12 @@ export class KeyIndex {
     this.#entries.restoreTombstone(row, main, sub);
     if (wasAlive) this.#liveKeys--;
     this.#summarizeChange(main, wasAlive ? -1 : 0);
+  }
+
+  /** Finds the revision of one key that reads at `atMain` see; false if the key was not there. */
+  find(key: Uint8Array, atMain: number): boolean {
+    const tree = this.#tree;
+    return tree.locate(key) && this.#entries.resolve(tree.valueAt(tree.leaf, tree.slot), atMain);
   }
 
   /**

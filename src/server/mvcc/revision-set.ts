@@ -4,14 +4,21 @@
  * Hot path: hashing a compacted store asks it once per record.
  */
 const capacityMin = 1024;
-/** Part of the slots that are taken when the table doubles. */
+/** Part of the slots that are taken when the table doubles, which takes long: say how many there will be. */
 const loadMax = 0.6;
 
 export class RevisionSet {
   size = 0;
   /** 0 is an empty slot: no revision has main 0. */
-  #mains = new Float64Array(capacityMin);
-  #subs = new Uint32Array(capacityMin);
+  #mains: Float64Array;
+  #subs: Uint32Array;
+
+  constructor(expectedSize: number) {
+    let capacity = capacityMin;
+    while (capacity * loadMax < expectedSize) capacity *= 2;
+    this.#mains = new Float64Array(capacity);
+    this.#subs = new Uint32Array(capacity);
+  }
 
   add(main: number, sub: number): void {
     if (this.size >= this.#mains.length * loadMax) this.#grow();

@@ -64,6 +64,7 @@ export class KvStore {
     const revision = options.revision <= 0 ? current : options.revision;
     if (revision < this.#compactRevision) return err('compacted');
     const { key, rangeEnd } = options;
+    if (rangeEnd.length === 0 && !options.countOnly) return ok(this.#readKey(key, revision, current));
     const found = this.#found;
     found.reset();
     if (options.countOnly) {
@@ -76,6 +77,12 @@ export class KvStore {
       kvs.push(this.log.read(found.mains[i] as number, found.subs[i] as number));
     }
     return ok({ kvs, count, revision: current });
+  }
+
+  #readKey(key: Uint8Array, revision: number, current: number): RangeResult {
+    const { index } = this;
+    if (!index.find(key, revision)) return { kvs: [], count: 0, revision: current };
+    return { kvs: [this.log.read(index.foundMain, index.foundSub)], count: 1, revision: current };
   }
 
   /** Starts a write. There is one at a time: `end` it before anything else happens to the store. */
@@ -111,10 +118,7 @@ export class KvStore {
   /** What a key was before a revision; null if it was not there, or that was compacted. */
   previous(key: Uint8Array, revision: number): EncodedKeyValue | null {
     if (revision - 1 < this.#compactRevision) return null;
-    const found = this.#found;
-    found.reset();
-    this.index.range(key, noBytes, revision - 1, 1, found);
-    return found.length === 0 ? null : this.log.read(found.mains[0] as number, found.subs[0] as number);
+    return this.#readKey(key, revision - 1, 0).kvs[0] ?? null;
   }
 
   /**
@@ -129,7 +133,7 @@ export class KvStore {
     return ok(undefined);
   }
 
-  /** Does some milliseconds of the queued compactions, or nothing while a hash holds them back; true once none is left. */
+  /** Does about a millisecond of the queued compactions, or nothing while a hash holds them back; true once none is left. */
   compactionStep(): boolean {
     return this.#compactor.step();
   }
@@ -148,7 +152,7 @@ export class KvStore {
     return ok(hash);
   }
 
-  /** `hashKv` in steps of some milliseconds. Until it is done or cancelled, compactions after the present one wait for it. */
+  /** `hashKv` in steps of about a millisecond. Until it is done or cancelled, compactions after the present one wait for it. */
   beginHashKv(revision: number): Result<HashKvJob, RevisionError> {
     // Not so for 0, the current revision: etcd would answer with the hash that Compact{revision: 0} has left.
     const stored = this.#compactor.hashes.find((hash) => revision !== 0 && hash.hashRevision === revision);
@@ -194,10 +198,8 @@ export class KvStore {
   }
 }
 
-const noBytes = new Uint8Array(0);
-
 /** A hash being computed. */
-export class HashKvJob {
+class HashKvJob {
   readonly #advance: () => KvHash | null;
   readonly #release: () => void;
 
@@ -206,7 +208,7 @@ export class HashKvJob {
     this.#release = release;
   }
 
-  /** Works for some milliseconds; the hash once it is complete, else null. */
+  /** Works for about a millisecond; the hash once it is complete, else null. */
   step(): KvHash | null {
     const hash = this.#advance();
     if (hash !== null) this.#release();
