@@ -1,7 +1,5 @@
 /** `clusterctl start`: turns the command line into a supervisor, and the supervisor's end into an exit code. */
-import type { Result } from '../../base/result.ts';
-import { err, ok } from '../../base/result.ts';
-import { loadOrCreateCluster, memberDataDir } from '../../supervisor/cluster-state.ts';
+import { memberDataDir } from '../../supervisor/cluster-state.ts';
 import type { Source } from '../../supervisor/control-path.ts';
 import { controlFolder, socketPath, sourceText } from '../../supervisor/control-path.ts';
 import type { RunStatus } from '../../supervisor/control-protocol.ts';
@@ -16,7 +14,7 @@ import { HistoryWriter, historyFolder } from '../../supervisor/history.ts';
 import { LogMux } from '../../supervisor/log-mux.ts';
 import { standardOutput } from '../../supervisor/output.ts';
 import type { Spec } from '../../supervisor/plan.ts';
-import { planMembers, planProcesses, programOf } from '../../supervisor/plan.ts';
+import { programOf } from '../../supervisor/plan.ts';
 import type { ProcessSpec } from '../../supervisor/process.ts';
 import { describeExit } from '../../supervisor/process.ts';
 import { Supervisor } from '../../supervisor/supervisor.ts';
@@ -24,30 +22,24 @@ import { wantsColour } from '../colour.ts';
 import { historyFallback, sourceOf, stateDirOf } from '../control-target.ts';
 import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
+import type { RunRequest } from '../planned-specs.ts';
+import { clustersOf, planRun } from '../planned-specs.ts';
 import { readEnvFiles } from '../read-env.ts';
-import { complain, readProcfile } from '../read-procfile.ts';
+import { complain } from '../read-procfile.ts';
 import type { Options } from '../syntax.ts';
-
-export interface StartRequest {
-  /** Entries or instances to start; empty for all. */
-  readonly names: readonly string[];
-  readonly options: Options;
-  /** Flags that were given. */
-  readonly given: ReadonlySet<string>;
-}
 
 /** How long output that nobody takes is waited for at the end. */
 const flushPatienceMs = 1_000;
 /** npm passes a Ctrl-C on to us that the terminal sent us already: so soon after the first, it is the same one. */
 const sameSignalMs = 150;
 
-export async function start(request: StartRequest): Promise<number> {
+export async function start(request: RunRequest): Promise<number> {
   const { options } = request;
   const variables = readEnvFiles(options);
   if (!variables.ok) return variables.error;
   const added = effective(variables.value);
   const environment = { ...process.env, ...added };
-  const planned = plan(request, basePort(request, added));
+  const planned = planRun(request, added);
   if (!planned.ok) return planned.error;
   const specs = planned.value;
 
@@ -64,56 +56,6 @@ export async function start(request: StartRequest): Promise<number> {
   } finally {
     etcd.value.close();
   }
-}
-
-/** foreman takes the base port from PORT of an env file; goreman knows only its flag. */
-function basePort({ options, given }: StartRequest, added: Readonly<Record<string, string>>): number {
-  const fromFile = options['env-rules'] === 'foreman' && !given.has('base-port') ? Number(added['PORT']) : Number.NaN;
-  return Number.isInteger(fromFile) && fromFile >= 0 ? fromFile : options['base-port'];
-}
-
-function plan(request: StartRequest, firstPort: number): Result<readonly Spec[], number> {
-  const { options, names, given } = request;
-  if (options.members !== null) {
-    const clash = ['procfile', 'formation'].find((flag) => given.has(flag));
-    if (clash === undefined) return chosenMembers(planMembers(options.members), names);
-    complain(`--members makes a cluster without a Procfile: leave out --${clash}, or use -m etcd=${options.members}`);
-    return err(exitCode.usage);
-  }
-  const procfile = readProcfile(options.procfile);
-  if (!procfile.ok) return procfile;
-  const planned = planProcesses(procfile.value.entries, {
-    formation: options.formation,
-    only: names,
-    basePort: firstPort,
-    setPorts: options['set-ports'],
-  });
-  if (planned.ok) return planned;
-  for (const message of planned.error) complain(message);
-  return err(exitCode.failed);
-}
-
-function chosenMembers(members: readonly Spec[], names: readonly string[]): Result<readonly Spec[], number> {
-  const unknown = names.find((name) => !members.some((member) => member.name === name));
-  if (unknown === undefined)
-    return ok(names.length === 0 ? members : members.filter((one) => names.includes(one.name)));
-  complain(`unknown proc: ${unknown} (members: ${members.map((member) => member.name).join(', ')})`);
-  return err(exitCode.failed);
-}
-
-async function clustersOf(
-  specs: readonly Spec[],
-  stateDir: string,
-): Promise<Result<ReadonlyMap<string, GeneratedCluster>, string>> {
-  const clusters = new Map<string, GeneratedCluster>();
-  for (const name of new Set(specs.map((spec) => spec.cluster))) {
-    if (name === null) continue;
-    const members = specs.filter((spec) => spec.cluster === name).map((spec) => spec.name);
-    const cluster = await loadOrCreateCluster(stateDir, name, members);
-    if (!cluster.ok) return cluster;
-    clusters.set(name, cluster.value);
-  }
-  return ok(clusters);
 }
 
 interface Surroundings {
@@ -157,7 +99,7 @@ function greeting(spec: Spec, member: MemberAddress | undefined, dataDir: string
 async function supervise(
   specs: readonly Spec[],
   describe: (spec: Spec) => ProcessSpec,
-  { options, given }: StartRequest,
+  { options, given }: RunRequest,
 ): Promise<number> {
   const output = standardOutput();
   const mux = new LogMux(output, {

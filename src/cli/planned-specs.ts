@@ -1,0 +1,70 @@
+/** What the flags of `start` and `export` choose to run: the Procfile's entries, or members of a generated cluster. */
+import type { Result } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
+import { loadOrCreateCluster } from '../supervisor/cluster-state.ts';
+import type { GeneratedCluster } from '../supervisor/etcd-members.ts';
+import type { Spec } from '../supervisor/plan.ts';
+import { planMembers, planProcesses } from '../supervisor/plan.ts';
+import { exitCode } from './exit-codes.ts';
+import { complain, readProcfile } from './read-procfile.ts';
+import type { Options } from './syntax.ts';
+
+export interface RunRequest {
+  /** Entries or instances to run; empty for all. */
+  readonly names: readonly string[];
+  readonly options: Options;
+  /** Flags that were given. */
+  readonly given: ReadonlySet<string>;
+}
+
+/** The specs in file order, or the exit code after the errors have been printed. `added` is what env files set. */
+export function planRun(request: RunRequest, added: Readonly<Record<string, string>>): Result<readonly Spec[], number> {
+  const { options, names, given } = request;
+  if (options.members !== null) {
+    const clash = ['procfile', 'formation'].find((flag) => given.has(flag));
+    if (clash === undefined) return chosenMembers(planMembers(options.members), names);
+    complain(`--members makes a cluster without a Procfile: leave out --${clash}, or use -m etcd=${options.members}`);
+    return err(exitCode.usage);
+  }
+  const procfile = readProcfile(options.procfile);
+  if (!procfile.ok) return procfile;
+  const planned = planProcesses(procfile.value.entries, {
+    formation: options.formation,
+    only: names,
+    basePort: basePort(request, added),
+    setPorts: options['set-ports'],
+  });
+  if (planned.ok) return planned;
+  for (const message of planned.error) complain(message);
+  return err(exitCode.failed);
+}
+
+function chosenMembers(members: readonly Spec[], names: readonly string[]): Result<readonly Spec[], number> {
+  const unknown = names.find((name) => !members.some((member) => member.name === name));
+  if (unknown === undefined)
+    return ok(names.length === 0 ? members : members.filter((one) => names.includes(one.name)));
+  complain(`unknown proc: ${unknown} (members: ${members.map((member) => member.name).join(', ')})`);
+  return err(exitCode.failed);
+}
+
+/** foreman takes the base port from PORT of an env file; goreman knows only its flag. */
+function basePort({ options, given }: RunRequest, added: Readonly<Record<string, string>>): number {
+  const fromFile = options['env-rules'] === 'foreman' && !given.has('base-port') ? Number(added['PORT']) : Number.NaN;
+  return Number.isInteger(fromFile) && fromFile >= 0 ? fromFile : options['base-port'];
+}
+
+/** The generated clusters of these specs by name, as they were at the last start or made anew. */
+export async function clustersOf(
+  specs: readonly Spec[],
+  stateDir: string,
+): Promise<Result<ReadonlyMap<string, GeneratedCluster>, string>> {
+  const clusters = new Map<string, GeneratedCluster>();
+  for (const name of new Set(specs.map((spec) => spec.cluster))) {
+    if (name === null) continue;
+    const members = specs.filter((spec) => spec.cluster === name).map((spec) => spec.name);
+    const cluster = await loadOrCreateCluster(stateDir, name, members);
+    if (!cluster.ok) return cluster;
+    clusters.set(name, cluster.value);
+  }
+  return ok(clusters);
+}
