@@ -6,8 +6,9 @@
  *
  * Prints requests and CPU time per request of this process whenever half a second passes without requests after some came.
  */
+
+import { createClientPort } from '../src/server/grpc/client-port.ts';
 import { GrpcServer } from '../src/server/grpc/server.ts';
-import { createClientPort } from '../src/server/http2/listener.ts';
 
 const quietMs = 500;
 

@@ -331,6 +331,7 @@ describe('a generated cluster', () => {
     ]);
     expect(first).toContain(`etcd2 | ETCD_DATA_DIR=${join(cwd, '.clusterctl', 'etcd2')}`);
     expect(await envOf('-m', 'etcd=3')).toEqual(first);
+    expect(await envOf('--members', '3', 'etcd2')).toEqual(first.filter((line) => line.startsWith('etcd2')));
     mkdirSync(join(cwd, '.clusterctl', 'etcd1'));
     const grown = clusterctl('start', '--members', '5', '--etcd', 'tools');
     expect((await grown.ended).code).toBe(1);

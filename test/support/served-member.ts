@@ -1,4 +1,6 @@
 /** The gRPC services over a fake member, on a port of their own. */
+
+import { createClientPort } from '../../src/server/grpc/client-port.ts';
 import { GrpcServer } from '../../src/server/grpc/server.ts';
 import { Admission } from '../../src/server/grpc/services/admission.ts';
 import { registerCluster } from '../../src/server/grpc/services/cluster.ts';
@@ -6,7 +8,6 @@ import { registerHealth } from '../../src/server/grpc/services/health.ts';
 import { registerKv } from '../../src/server/grpc/services/kv.ts';
 import { registerMaintenance } from '../../src/server/grpc/services/maintenance.ts';
 import { registerNotServed } from '../../src/server/grpc/services/not-served.ts';
-import { createClientPort } from '../../src/server/http2/listener.ts';
 import { FakeMember } from './fake-member.ts';
 
 export interface ServedMember {

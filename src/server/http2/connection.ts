@@ -156,7 +156,7 @@ export class Http2Connection {
     this.keepalive = new Keepalive(
       host.clock,
       options,
-      () => this.writer.ping(keepalivePing, 0),
+      () => this.writer.ping(keepalivePing),
       () => this.destroy(),
     );
     if (firstBytes.length > 0) this.read(firstBytes);
@@ -174,7 +174,7 @@ export class Http2Connection {
     this.draining = true;
     // The first GOAWAY only warns; requests that are under way are still served until the peer has seen it.
     this.writer.goAway(windowMax, errorCode.noError, '');
-    this.writer.ping(drainPing, 0);
+    this.writer.ping(drainPing);
     this.endIfDrained();
   }
 
@@ -573,7 +573,7 @@ export class Http2Connection {
       } else if (keepalivePing.compare(bytes, start, end) !== 0) this.chargeIdleFrame('PING acknowledgements');
       return;
     }
-    this.writer.ping(bytes.subarray(start, end), frameFlag.ack);
+    this.writer.pingAcknowledgement(bytes.subarray(start, end), this.streams.size > 0);
     if (!this.pings.ping(this.streams.size, this.host.clock.monotonicMs())) {
       throw new ConnectionError(errorCode.enhanceYourCalm, 'too_many_pings');
     }

@@ -70,9 +70,20 @@ export class FrameWriter {
     this.output.word(code);
   }
 
-  ping(payload: Uint8Array, flags: number): void {
+  ping(payload: Uint8Array): void {
     this.output.reserve(frameHeaderBytes + 8);
-    this.output.frameHeader(8, frameType.ping, flags, 0);
+    this.output.frameHeader(8, frameType.ping, 0, 0);
+    this.output.copy(payload);
+  }
+
+  /**
+   * Answers a PING. grpc-go sends one with nearly every request to estimate the connection's bandwidth: while requests are under way
+   * the answer leaves with a response, because a write of its own costs more than the whole request.
+   */
+  pingAcknowledgement(payload: Uint8Array, requestsUnderWay: boolean): void {
+    if (requestsUnderWay) this.output.reserveInNoHurry(frameHeaderBytes + 8);
+    else this.output.reserve(frameHeaderBytes + 8);
+    this.output.frameHeader(8, frameType.ping, frameFlag.ack, 0);
     this.output.copy(payload);
   }
 

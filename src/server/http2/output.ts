@@ -20,13 +20,22 @@ export const socketBacklogBytesMax = 1 << 20;
 /** A turn's output beyond this is written at once instead of at the end of the turn. */
 const turnBytesMax = 1 << 18;
 
+/** How long a frame may wait for others to leave with it. */
+const lingerMs = 1;
+
 /** Pieces up to this size are copied into the chunk: cheaper than one more element in a vectored write. */
 const copyBytesMax = 4096;
 
 /** Flushes the connections that have written during this turn, in one callback after the turn's reads. Also the chunks' pool. */
 export class OutputScheduler {
   private dirty: Output[] = [];
+  private lingering: Output[] = [];
   private readonly chunks: Buffer[] = [];
+  private readonly endLinger = (): void => {
+    const outputs = this.lingering;
+    this.lingering = [];
+    for (const output of outputs) output.endLinger();
+  };
   private readonly run = (): void => {
     const outputs = this.dirty;
     this.dirty = [];
@@ -36,6 +45,12 @@ export class OutputScheduler {
   schedule(output: Output): void {
     if (this.dirty.length === 0) setImmediate(this.run);
     this.dirty.push(output);
+  }
+
+  /** Flushes the output within about `lingerMs`, unless it has been flushed with something else by then. */
+  linger(output: Output): void {
+    if (this.lingering.length === 0) setTimeout(this.endLinger, lingerMs);
+    this.lingering.push(output);
   }
 
   takeChunk(): Buffer {
@@ -72,6 +87,7 @@ export class Output {
   /** Where in the chunk its unsent part begins. */
   private start = 0;
   private scheduled = false;
+  private lingers = false;
 
   constructor(duplex: Duplex, scheduler: OutputScheduler, owner: OutputOwner) {
     this.duplex = duplex;
@@ -96,6 +112,19 @@ export class Output {
       this.scheduled = true;
       this.scheduler.schedule(this);
     }
+    this.makeRoom(count);
+  }
+
+  /** Like `reserve`, for a frame that is in no hurry: it leaves with the next one, or alone a moment later. */
+  reserveInNoHurry(count: number): void {
+    if (!this.scheduled && !this.lingers) {
+      this.lingers = true;
+      this.scheduler.linger(this);
+    }
+    this.makeRoom(count);
+  }
+
+  private makeRoom(count: number): void {
     if (this.pos + count <= this.bytes.length) return;
     if (this.turnBytes >= turnBytesMax) this.flush();
     if (this.pos + count <= this.bytes.length) return;
@@ -141,6 +170,12 @@ export class Output {
     this.owner.endTurn();
     this.scheduled = false;
     this.flush();
+  }
+
+  /** Called by the scheduler when a frame that was in no hurry has waited long enough. */
+  endLinger(): void {
+    this.lingers = false;
+    if (!this.scheduled) this.endTurn();
   }
 
   /** Hands all bytes to the duplex. */

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createClientPort } from '../../../src/server/grpc/client-port.ts';
 import { GrpcServer } from '../../../src/server/grpc/server.ts';
 import { errorCode, frameType } from '../../../src/server/http2/frame.ts';
-import { createClientPort } from '../../../src/server/http2/listener.ts';
 import { eventually, startPort } from './port.ts';
 import { frame, RawPeer, requestFields } from './raw-peer.ts';
 

@@ -1,5 +1,6 @@
 /** A client port for tests: a few methods that answer in their own ways, on a free port of the loopback. */
 import { afterEach } from 'vitest';
+import { type ClientPort, createClientPort } from '../../../src/server/grpc/client-port.ts';
 import {
   GrpcServer,
   type GrpcServerChoices,
@@ -9,7 +10,6 @@ import {
 import { rpcErrors } from '../../../src/server/grpc/status.ts';
 import type { ConnectionOptions } from '../../../src/server/http2/connection.ts';
 import type { ConnectionError } from '../../../src/server/http2/frame.ts';
-import { type ClientPort, createClientPort } from '../../../src/server/http2/listener.ts';
 
 export interface TestPort {
   readonly client: ClientPort;

@@ -5,10 +5,10 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { GrpcServer } from '../grpc/server.ts';
-import { type ConnectionHost, Http2Connection } from './connection.ts';
-import { type ConnectionError, clientPreface } from './frame.ts';
-import { OutputScheduler } from './output.ts';
+import { type ConnectionHost, Http2Connection } from '../http2/connection.ts';
+import { type ConnectionError, clientPreface } from '../http2/frame.ts';
+import { OutputScheduler } from '../http2/output.ts';
+import type { GrpcServer } from './server.ts';
 
 export interface ClientPortHooks {
   /** A client broke the rules of HTTP/2 or of good behaviour, and its connection was ended. */
