@@ -32,7 +32,7 @@ export interface GrpcServerChoices {
 }
 
 /** etcd's default of 1.5 MiB for requests and 512 KiB for what surrounds them. */
-export const defaultMaxRecvBytes = 2_097_152;
+const defaultMaxRecvBytes = 2_097_152;
 
 export class GrpcServer implements CallServer {
   readonly options: GrpcServerOptions;

@@ -142,7 +142,7 @@ export function staticValue(index: number): string {
 export const defaultTableBytes = 4096;
 
 /** What an entry counts beyond its name and value (RFC 7541 §4.1). */
-export const entryOverheadBytes = 32;
+const entryOverheadBytes = 32;
 
 export function entryBytes(name: string, value: string): number {
   return name.length + value.length + entryOverheadBytes;

@@ -9,13 +9,13 @@ import type { Duplex } from 'node:stream';
 import { frameHeaderBytes, writeFrameHeader } from './frame.ts';
 
 /** Also the longest piece that `reserve` can give. */
-export const outputChunkBytes = 16_384;
+const outputChunkBytes = 16_384;
 
 /** Chunks kept for reuse by all connections of a process's client port. */
 const pooledChunksMax = 256;
 
 /** Bytes that may wait in the socket before the connection stops feeding it, and stops reading requests. */
-export const socketBacklogBytesMax = 1 << 20;
+const socketBacklogBytesMax = 1 << 20;
 
 /** A turn's output beyond this is written at once instead of at the end of the turn. */
 const turnBytesMax = 1 << 18;
