@@ -1,0 +1,146 @@
+/**
+ * Which pages below the high-water mark are free. A page that a commit frees may still be what readers of older states see, and
+ * what the file shows if that commit turns out not to have reached the disk: it is only pending until the next write
+ * transaction, and until no reader is left that began between the commits that allocated and freed it.
+ *
+ * Free pages are bits, which need no merging; a search begins where the last one of its size ended.
+ */
+import { invariant } from '../../../base/assert.ts';
+import type { Span } from './node.ts';
+
+interface Pending {
+  readonly page: number;
+  /** The transaction that allocated it, 0 if that was before any reader now open. */
+  readonly allocatedIn: number;
+  readonly freedIn: number;
+}
+
+export class FreePages {
+  private bits: Uint32Array;
+  private count = 0;
+  private pending: Pending[] = [];
+  /** Transactions that allocated pages while there were readers. */
+  private readonly allocatedIn = new Map<number, number>();
+  /** For each length, where a search for so many pages in a row may begin; valid while no page becomes free. */
+  private readonly searchFrom = new Map<number, number>();
+
+  /** All pages up to `highWater` that are not in `used` are free. */
+  constructor(used: PageSet, highWater: number) {
+    this.bits = new Uint32Array(Math.ceil(highWater / 32));
+    for (let page = 2; page < highWater; page++) if (!used.has(page)) this.setFree(page);
+  }
+
+  /** Pages that can be allocated now, not counting pending ones. */
+  get freeCount(): number {
+    return this.count;
+  }
+
+  get pendingCount(): number {
+    return this.pending.length;
+  }
+
+  isFree(page: number): boolean {
+    return (((this.bits[page >>> 5] ?? 0) >>> (page & 31)) & 1) === 1;
+  }
+
+  /** The pages that wait for readers or the next transaction. */
+  pendingPages(): number[] {
+    return this.pending.map(({ page }) => page);
+  }
+
+  /** The first `pages` free pages in a row, taken by transaction `txid`, or null if there are none. */
+  allocate(pages: number, txid: number, hasReaders: boolean): number | null {
+    if (this.count < pages) return null;
+    const page = this.search(pages);
+    if (page === null) return null;
+    for (let i = 0; i < pages; i++)
+      this.bits[(page + i) >>> 5] = (this.bits[(page + i) >>> 5] ?? 0) & ~(1 << ((page + i) & 31));
+    this.count -= pages;
+    this.noteAllocation({ page, pages }, txid, hasReaders);
+    return page;
+  }
+
+  /** Notes pages that transaction `txid` took from above the high-water mark. */
+  noteAllocation(span: Span, txid: number, hasReaders: boolean): void {
+    if (!hasReaders) return;
+    for (let i = 0; i < span.pages; i++) this.allocatedIn.set(span.page + i, txid);
+  }
+
+  /** Transaction `txid` does not use these pages any more. */
+  free(spans: readonly Span[], txid: number): void {
+    for (const span of spans) {
+      for (let page = span.page; page < span.page + span.pages; page++) {
+        invariant(page >= 2 && !this.isFree(page), `page ${page} is freed once`);
+        this.pending.push({ page, allocatedIn: this.allocatedIn.get(page) ?? 0, freedIn: txid });
+        this.allocatedIn.delete(page);
+      }
+    }
+  }
+
+  /** Makes pending pages free that none of the readers, given as the transactions whose state they see, can reach. */
+  release(readers: readonly number[]): void {
+    if (readers.length === 0) this.allocatedIn.clear();
+    if (this.pending.length === 0) return;
+    const kept: Pending[] = [];
+    for (const pending of this.pending) {
+      const isSeen = readers.some((reader) => pending.allocatedIn <= reader && reader < pending.freedIn);
+      if (isSeen) kept.push(pending);
+      else this.setFree(pending.page);
+    }
+    this.pending = kept;
+    this.searchFrom.clear();
+  }
+
+  private setFree(page: number): void {
+    const word = page >>> 5;
+    if (word >= this.bits.length) {
+      const grown = new Uint32Array(Math.max(word + 1, this.bits.length * 2));
+      grown.set(this.bits);
+      this.bits = grown;
+    }
+    this.bits[word] = (this.bits[word] ?? 0) | (1 << (page & 31));
+    this.count++;
+  }
+
+  private search(pages: number): number | null {
+    const end = this.bits.length * 32;
+    let start = this.searchFrom.get(pages) ?? 2;
+    let length = 0;
+    for (let page = start; page < end; page++) {
+      if ((page & 31) === 0 && this.bits[page >>> 5] === 0) {
+        length = 0;
+        page += 31;
+        continue;
+      }
+      if (!this.isFree(page)) {
+        length = 0;
+        continue;
+      }
+      if (length === 0) start = page;
+      length++;
+      if (length === pages) {
+        this.searchFrom.set(pages, page + 1);
+        return start;
+      }
+    }
+    this.searchFrom.set(pages, end);
+    return null;
+  }
+}
+
+/** A set of page ids, a bit each. */
+export class PageSet {
+  private readonly bits: Uint32Array;
+
+  constructor(highWater: number) {
+    this.bits = new Uint32Array(Math.ceil(highWater / 32));
+  }
+
+  has(page: number): boolean {
+    return (((this.bits[page >>> 5] ?? 0) >>> (page & 31)) & 1) === 1;
+  }
+
+  add(page: number): void {
+    this.bits[page >>> 5] = (this.bits[page >>> 5] ?? 0) | (1 << (page & 31));
+  }
+}

@@ -1,0 +1,152 @@
+/** Reads pages of a database file: through the cache one by one, or many at once past it. */
+import { invariant } from '../../../base/assert.ts';
+import type { DiskFile } from '../../../base/ports.ts';
+import { readU16, readU64 } from './bytes.ts';
+import { CorruptDatabaseError } from './errors.ts';
+import type { Span } from './node.ts';
+import { type Page, pageBytes, pageFlags, parsePage } from './page.ts';
+import { PageCache } from './page-cache.ts';
+
+export class Pager {
+  readonly path: string;
+  readonly file: DiskFile;
+  readonly pageSize: number;
+  private readonly cache: PageCache;
+  private readonly reading = new Map<number, Promise<Page>>();
+  /** Pages from here on are not in use, so that a reference to one is damage. */
+  highWater: number;
+
+  constructor(path: string, file: DiskFile, pageSize: number, highWater: number, cacheBytesMax: number) {
+    this.path = path;
+    this.file = file;
+    this.pageSize = pageSize;
+    this.highWater = highWater;
+    this.cache = new PageCache(cacheBytesMax);
+  }
+
+  /** The page if it is at hand; else read it. Rejects with a CorruptDatabaseError or the operating system's error. */
+  load(id: number): Page | Promise<Page> {
+    return this.cache.get(id) ?? this.reading.get(id) ?? this.readPage(id);
+  }
+
+  cached(id: number): Page | null {
+    return this.cache.get(id);
+  }
+
+  /** A page is about to be written: what was read of it before is void. */
+  forget(id: number): void {
+    this.cache.delete(id);
+    this.reading.delete(id);
+  }
+
+  /** Keeps a page that was just written and will be asked for soon. `bytes` is copied. */
+  remember(bytes: Uint8Array, id: number): void {
+    const parsed = parsePage(Uint8Array.from(bytes), id, this.highWater);
+    invariant(parsed.ok, 'a page that was written is sound');
+    this.cache.add(parsed.value);
+  }
+
+  /**
+   * Reads the pages `ids`, of which the first is at `from`, as far as a single read of at most `bytesMax` reaches, and at least that
+   * one. Resolves to them in order. They do not enter the cache: whoever reads so many pages will not come back soon.
+   */
+  async readRun(ids: readonly number[], from: number, bytesMax: number): Promise<Page[]> {
+    const first = ids[from];
+    invariant(first !== undefined, 'a run has a first page');
+    const pagesMax = Math.max(1, Math.floor(bytesMax / this.pageSize));
+    const to = runEnd(ids, from, pagesMax);
+    const last = ids[to - 1] ?? first;
+    const bytes = Buffer.allocUnsafeSlow((last + 1 - first) * this.pageSize);
+    await this.readFully(bytes, first);
+    const pages: Page[] = [];
+    for (const id of ids.slice(from, to)) {
+      const start = (id - first) * this.pageSize;
+      const end = start + this.checkedBytes(bytes.subarray(start), id);
+      // A page that runs over the end of the run is read by itself.
+      pages.push(end <= bytes.length ? this.parse(bytes.subarray(start, end), id) : await this.readAlone(id));
+    }
+    return pages;
+  }
+
+  /** Reads pages as they are, without looking at them. */
+  async readFully(bytes: Uint8Array, page: number): Promise<void> {
+    const read = await this.file.read(bytes, page * this.pageSize);
+    if (read < bytes.length) {
+      const missing = page + Math.floor(read / this.pageSize);
+      throw new CorruptDatabaseError(
+        this.path,
+        missing,
+        `the file ends there, but pages up to ${this.highWater} are in use`,
+      );
+    }
+  }
+
+  /** The pages of a written list of free pages. Only its header is looked at: what is free is found by walking the trees. */
+  async freelistSpan(id: number): Promise<Span> {
+    const header = Buffer.alloc(this.pageSize);
+    await this.readFully(header, id);
+    if (readU64(header, 0) !== id || readU16(header, 8) !== pageFlags.freelist) {
+      throw new CorruptDatabaseError(this.path, id, 'it should be the list of free pages');
+    }
+    return { page: id, pages: this.checkedBytes(header, id) / this.pageSize };
+  }
+
+  private readPage(id: number): Promise<Page> {
+    const page = this.readAlone(id).then(
+      (read) => {
+        // Void if the page was written meanwhile, which no reader that may still ask for it can see.
+        if (this.reading.get(id) === page) {
+          this.reading.delete(id);
+          this.cache.add(read);
+        }
+        return read;
+      },
+      (error: unknown) => {
+        if (this.reading.get(id) === page) this.reading.delete(id);
+        throw error;
+      },
+    );
+    this.reading.set(id, page);
+    return page;
+  }
+
+  private async readAlone(id: number): Promise<Page> {
+    const first = Buffer.allocUnsafeSlow(this.pageSize);
+    await this.readFully(first, id);
+    const length = this.checkedBytes(first, id);
+    if (length === this.pageSize) return this.parse(first, id);
+    const bytes = Buffer.allocUnsafeSlow(length);
+    await this.readFully(bytes, id);
+    return this.parse(bytes, id);
+  }
+
+  /** Bytes of a page according to its header, which must not reach beyond the pages in use. */
+  private checkedBytes(header: Uint8Array, id: number): number {
+    const bytes = pageBytes(header, this.pageSize);
+    if (id + bytes / this.pageSize > this.highWater) {
+      throw new CorruptDatabaseError(this.path, id, `it reaches beyond the high-water mark ${this.highWater}`);
+    }
+    return bytes;
+  }
+
+  private parse(bytes: Uint8Array, id: number): Page {
+    const parsed = parsePage(bytes, id, this.highWater);
+    if (!parsed.ok) throw new CorruptDatabaseError(this.path, id, parsed.error);
+    return parsed.value;
+  }
+}
+
+/** End (exclusive) in `ids` of what ascends from `from` on and lies within `pagesMax` pages, without large gaps. */
+function runEnd(ids: readonly number[], from: number, pagesMax: number): number {
+  const first = ids[from] ?? 0;
+  let to = from + 1;
+  for (; to < ids.length; to++) {
+    const id = ids[to] ?? 0;
+    const gap = id - (ids[to - 1] ?? 0);
+    if (gap <= 0 || gap > gapPagesMax || id - first >= pagesMax) break;
+  }
+  return to;
+}
+
+/** Reading a few pages in vain costs less than another call. */
+const gapPagesMax = 8;

@@ -1,0 +1,27 @@
+/** A copy of the database as one commit left it, as bbolt's Tx.WriteTo makes it. */
+import { encodeMetaPage, type Meta } from './meta.ts';
+import { firstDataPage } from './page.ts';
+import type { Pager } from './pager.ts';
+
+/** Takes the bytes of a copy, in order; the next ones come when it has resolved. */
+export type Sink = (chunk: Uint8Array) => void | Promise<void>;
+
+const chunkBytes = 1024 * 1024;
+
+/**
+ * A reader must hold the pages of `meta`. Pages that are free to it are copied as they happen to be. Both metas say the same, the
+ * second with a transaction less, so that it does not matter which one is taken.
+ */
+export async function writeSnapshot(pager: Pager, meta: Meta, sink: Sink): Promise<number> {
+  await sink(
+    Buffer.concat([encodeMetaPage(meta, 0), encodeMetaPage({ ...meta, txid: Math.max(0, meta.txid - 1) }, 1)]),
+  );
+  const pagesPerChunk = Math.max(1, Math.floor(chunkBytes / pager.pageSize));
+  for (let page = firstDataPage; page < meta.highWater; page += pagesPerChunk) {
+    const pages = Math.min(pagesPerChunk, meta.highWater - page);
+    const chunk = Buffer.allocUnsafeSlow(pages * pager.pageSize);
+    await pager.readFully(chunk, page);
+    await sink(chunk);
+  }
+  return meta.highWater * meta.pageSize;
+}
