@@ -59,10 +59,10 @@ export async function clustersOf(
   stateDir: string,
 ): Promise<Result<ReadonlyMap<string, GeneratedCluster>, string>> {
   const clusters = new Map<string, GeneratedCluster>();
-  for (const name of new Set(specs.map((spec) => spec.cluster))) {
-    if (name === null) continue;
-    const members = specs.filter((spec) => spec.cluster === name).map((spec) => spec.name);
-    const cluster = await loadOrCreateCluster(stateDir, name, members);
+  for (const { cluster: name, clusterMembers } of specs) {
+    if (name === null || clusters.has(name)) continue;
+    const starting = specs.filter((spec) => spec.cluster === name).map((spec) => spec.name);
+    const cluster = await loadOrCreateCluster(stateDir, name, clusterMembers, starting);
     if (!cluster.ok) return cluster;
     clusters.set(name, cluster.value);
   }

@@ -22,13 +22,15 @@ export function memberDataDir(stateDir: string, memberName: string): string {
 }
 
 /**
- * The cluster called `cluster` with members of these names, as it was at the last start or made anew with free ports.
+ * The cluster called `cluster` with members of these names, as it was at the last start or made anew with free ports; the
+ * ports of the members that are `starting` are free.
  * The error says why it cannot be had and what to do.
  */
 export async function loadOrCreateCluster(
   stateDir: string,
   cluster: string,
   memberNames: readonly string[],
+  starting: readonly string[],
 ): Promise<Result<GeneratedCluster, string>> {
   const file = join(stateDir, stateFile);
   const known = readClusters(file);
@@ -37,7 +39,7 @@ export async function loadOrCreateCluster(
   const kept = Object.hasOwn(known.value, cluster) ? known.value[cluster] : undefined;
   if (kept !== undefined) {
     const keptNames = kept.members.map((member) => member.name);
-    if (keptNames.join() === memberNames.join()) return checkPorts(kept);
+    if (keptNames.join() === memberNames.join()) return checkPorts(kept, starting);
     if (keptNames.some((name) => existsSync(memberDataDir(stateDir, name)))) {
       return err(
         `the cluster in ${stateDir} has the members ${keptNames.join(', ')}, not ${memberNames.join(', ')}: ` +
@@ -71,8 +73,12 @@ async function allocate(
   return members.length === names.length ? ok(members) : err(`no free ports for ${names.length} members below 32768`);
 }
 
-async function checkPorts(cluster: GeneratedCluster): Promise<Result<GeneratedCluster, string>> {
+async function checkPorts(
+  cluster: GeneratedCluster,
+  starting: readonly string[],
+): Promise<Result<GeneratedCluster, string>> {
   for (const { name, clientPort, peerPort } of cluster.members) {
+    if (!starting.includes(name)) continue;
     for (const port of [clientPort, peerPort]) {
       if (await isFree(port)) continue;
       return err(

@@ -20,6 +20,8 @@ export interface Spec {
   readonly env: Readonly<Record<string, string>>;
   /** The generated etcd cluster that the instance is a member of, or null: it runs as its command says. */
   readonly cluster: string | null;
+  /** All members of that cluster, also those that are not to run now. */
+  readonly clusterMembers: readonly string[];
 }
 
 export interface PlanOptions {
@@ -73,18 +75,20 @@ function instancesOf(entry: Entry, options: PlanOptions, errors: string[]): Spec
       `formation: ${entry.name} sets ${conflict} itself, so its instances would be one member: remove the flag`,
     );
   }
+  const members = generated ? memberNames(entry.name, count) : [];
   return Array.from({ length: count }, (_, at) => {
     const instance = at + 1;
     const port = options.setPorts ? options.basePort + portStep * entry.index + at : null;
     return {
-      name: generated ? `${entry.name}${instance}` : formation === null ? entry.name : `${entry.name}.${instance}`,
+      name: members[at] ?? (formation === null ? entry.name : `${entry.name}.${instance}`),
       entry: entry.name,
       instance,
       command: entry.command,
-      colourIndex: entry.index + at * (generated ? 1 : 0),
+      colourIndex: entry.index + (generated ? at : 0),
       port,
       env: { ...(port !== null && { PORT: String(port) }), PS: `${entry.name}.${instance}` },
       cluster: generated ? entry.name : null,
+      clusterMembers: members,
     };
   });
 }
@@ -95,8 +99,9 @@ function namesOf(entries: readonly Entry[]): string {
 
 /** The specs of a cluster without a Procfile: members etcd1 … etcdN. */
 export function planMembers(count: number): readonly Spec[] {
-  return Array.from({ length: count }, (_, at) => ({
-    name: `etcd${at + 1}`,
+  const members = memberNames('etcd', count);
+  return members.map((name, at) => ({
+    name,
     entry: 'etcd',
     instance: at + 1,
     command: 'exec etcd',
@@ -104,7 +109,12 @@ export function planMembers(count: number): readonly Spec[] {
     port: null,
     env: { PS: `etcd.${at + 1}` },
     cluster: 'etcd',
+    clusterMembers: members,
   }));
+}
+
+function memberNames(cluster: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, at) => `${cluster}${at + 1}`);
 }
 
 /** The program that a command runs, without its folder: past variable assignments and `exec`. Empty if it cannot tell. */

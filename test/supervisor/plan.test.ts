@@ -54,6 +54,13 @@ describe('the plan', () => {
     ]);
   });
 
+  it('makes the whole cluster also when only some of its members run', () => {
+    const result = plan({ formation: formation('etcd=3'), only: ['etcd2'] });
+    expect(result.ok && result.value.map((spec) => [spec.name, spec.clusterMembers])).toEqual([
+      ['etcd2', ['etcd1', 'etcd2', 'etcd3']],
+    ]);
+  });
+
   it('refuses to multiply an etcd that names itself', () => {
     const own = parseProcfile('f', 'etcd: etcd --name infra1').entries;
     const options = { only: [], basePort: 5000, setPorts: true };
