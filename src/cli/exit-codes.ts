@@ -5,4 +5,6 @@ export const exitCode = {
   failed: 1,
   /** The command line, the Procfile or another input is wrong. */
   usage: 2,
+  /** What was waited for did not come in time; timeout(1) says the same. */
+  timedOut: 124,
 } as const;

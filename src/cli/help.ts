@@ -1,7 +1,6 @@
 /** The texts of `clusterctl help`. Each fits a screen of 80 by 24. */
 
 const overview = `Usage: clusterctl [flags] COMMAND [names] [flags]
-
 Runs the processes of a Procfile, or a whole etcd cluster, in one terminal.
 
 Commands
@@ -11,8 +10,9 @@ Commands
   exec CMD…            Run one command as the entries would; also run CMD…
   status [--json]      What runs, since when, how it ended
   logs [-f] [NAME…]    What was said; -n LINES, --since TIME, --grep PATTERN
+  wait [NAME…]         Until --for=ready (default), leader or exit; --timeout T
   check                Check the Procfile and print its entries
-  env [--explain]      Print what env files set, and which file wins
+  env [--explain]      Print what env files set
   version              Print the version
   help [start]         Print this, or all flags of start
 

@@ -6,7 +6,7 @@ import { helpText } from './help.ts';
 import { suggest } from './suggest.ts';
 import { remoteWords, syntax } from './syntax.ts';
 
-const commands = ['start', 'check', 'run', 'exec', 'status', 'logs', 'env', 'version', 'help'];
+const commands = ['start', 'check', 'run', 'exec', 'status', 'logs', 'wait', 'env', 'version', 'help'];
 
 /** Set when the program is bundled. */
 const version = process.env['CLUSTERCTL_VERSION'] ?? 'unbundled';
@@ -38,6 +38,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return (await import('./commands/exec.ts')).exec(words, values);
     case 'status':
       return (await import('./commands/control.ts')).showStatus(values, given);
+    case 'wait':
+      return (await import('./commands/wait.ts')).wait(words, values, given);
     case 'logs':
       return (await import('./commands/logs.ts')).logs(words, values, given);
     default: {

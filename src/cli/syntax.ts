@@ -12,7 +12,7 @@ export type ColourChoice = 'auto' | 'always' | 'never';
 
 /** goreman's period between the signal and SIGKILL. */
 const graceDefaultMs = 10_000;
-const graceMaxMs = 24 * 60 * 60 * 1000;
+const durationMaxMs = 24 * 60 * 60 * 1000;
 /** As etcd's documentation advises: more members make writes slower, not safer. */
 const membersMax = 9;
 
@@ -23,6 +23,7 @@ const flags = {
   'base-port': uintFlag(5000),
   basedir: stringFlag(''),
   color: colourFlag(),
+  deadline: durationFlag(null),
   env: optionalFlag(),
   'env-rules': enumFlag('goreman', 'foreman'),
   etcd: stringFlag('bundled'),
@@ -30,8 +31,9 @@ const flags = {
   'exit-on-stop': boolFlag(true),
   explain: boolFlag(false),
   follow: boolFlag(false),
+  for: enumFlag('ready', 'leader', 'exit'),
   formation: formationFlag(),
-  grace: graceFlag(),
+  grace: durationFlag(graceDefaultMs),
   grep: patternFlag(),
   help: boolFlag(false),
   history: boolFlag(true),
@@ -69,7 +71,10 @@ export const syntax: Syntax<typeof flags> = {
     v: 'version',
   },
   aliasesBeforeCommand: { p: 'rpc-port' },
-  aliasesAfterCommand: (command) => (command === 'logs' ? { f: 'follow', n: 'lines' } : { p: 'base-port' }),
+  aliasesAfterCommand(command) {
+    if (command === 'logs') return { f: 'follow', n: 'lines' };
+    return command === 'wait' ? { t: 'deadline', timeout: 'deadline' } : { p: 'base-port' };
+  },
   isVerbatim: (command, word) => command === 'exec' || (command === 'run' && !remoteWords.includes(word)),
 };
 
@@ -95,15 +100,15 @@ function colourFlag(): Flag<ColourChoice> {
 }
 
 /** In milliseconds; a Go duration, or seconds as foreman has it. */
-function graceFlag(): Flag<number> {
+function durationFlag<D extends number | null>(initial: D): Flag<number | D> {
   return {
-    default: graceDefaultMs,
+    default: initial,
     standsAlone: false,
     parse(text) {
       const duration = parseDuration(/^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text);
       if (!duration.ok) return err('expected a duration such as 10s, 500ms or 1m');
       const ms = Number(duration.value / 1_000_000n);
-      return ms >= 0 && ms <= graceMaxMs ? ok(ms) : err('expected between 0s and 24h');
+      return ms >= 0 && ms <= durationMaxMs ? ok(ms) : err('expected between 0s and 24h');
     },
   };
 }

@@ -39,6 +39,8 @@ export interface ProcessStatus {
   readonly state: 'running' | 'stopping' | 'stopped';
   readonly pid: number | null;
   readonly port: number | null;
+  /** Where clients reach it, if it is an etcd. */
+  readonly clientUrl: string | null;
   /** Of the last start, if there was one. */
   readonly startedAt: string | null;
   readonly uptimeMs: number | null;

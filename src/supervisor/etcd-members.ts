@@ -55,3 +55,15 @@ export function* portCandidates(): Generator<{ readonly clientPort: number; read
     }
   }
 }
+
+/** Where etcd listens if its flags do not say. */
+const defaultClientUrl = 'http://localhost:2379';
+
+/** The address for clients in the command line of an etcd: the first that it advertises, or listens on. */
+export function clientUrlOf(command: string): string {
+  for (const flag of ['advertise-client-urls', 'listen-client-urls']) {
+    const [, url] = new RegExp(`\\s--?${flag}[=\\s]+['"]?(https?://[^\\s,'"]+)`).exec(command) ?? [];
+    if (url !== undefined) return url;
+  }
+  return defaultClientUrl;
+}

@@ -22,6 +22,8 @@ export interface ProcessSpec {
   readonly entry: string;
   /** Its PORT, if it has one. */
   readonly port: number | null;
+  /** Where clients reach it, if it is an etcd. */
+  readonly clientUrl: string | null;
   /** Said in the log when it starts. */
   readonly greeting: readonly string[];
 }
@@ -124,6 +126,7 @@ export class SupervisedProcess {
       state,
       pid: state === 'stopped' || this.#groupId === 0 ? null : this.#groupId,
       port: this.spec.port,
+      clientUrl: this.spec.clientUrl,
       startedAt: this.#startedAt?.toISOString() ?? null,
       uptimeMs,
       restarts: Math.max(0, this.#starts - 1),

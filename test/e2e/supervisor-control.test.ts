@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,6 +156,43 @@ describe('clusterctl status', () => {
     const table = (await command(['status']))[0].split('\n');
     expect(table[0]).toMatch(/^NAME +STATE +PID +PORT +UPTIME +RESTARTS +LAST EXIT$/);
     expect(table[1]).toMatch(/^web +stopped +- +5000 +- +0 +exited with code 0$/);
+  });
+});
+
+describe('clusterctl wait', () => {
+  it('waits for a supervisor, for its processes, and for their end', async () => {
+    const waiting = command(['wait', '--timeout', '20s']);
+    await started();
+    expect(await waiting).toEqual(['', '', 0]);
+    expect(await command(['wait', '--for=exit', '--timeout', '100ms'])).toEqual([
+      '',
+      'clusterctl: gave up waiting: web is running\n',
+      124,
+    ]);
+    const ended = command(['wait', '--for=exit', 'web']);
+    await command(['run', 'stop', 'web']);
+    expect(await ended).toEqual(['', '', 0]);
+    expect((await command(['wait', '--timeout=0s']))[1]).toContain('gave up waiting: web is stopped');
+    expect(await command(['wait', 'nosuch'])).toEqual(['', 'clusterctl: unknown proc: nosuch\n', 1]);
+  });
+
+  it('knows a member with a leader by its health', async () => {
+    let leader = false;
+    const server = createServer((_, response) => response.end(JSON.stringify({ health: String(leader) })));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+    writeFileSync(join(installation.folder, 'dist/etcd.js'), 'setInterval(() => {}, 1000); console.log("member up")');
+    writeFileSync(join(cwd, 'Procfile'), `e: etcd --name x --listen-client-urls ${url}\n`);
+    await launch(['start']).seen(/member up/);
+    expect(await command(['wait', '--for=leader', '-t', '0'])).toEqual([
+      '',
+      `clusterctl: gave up waiting: e (${url}) does not know a leader\n`,
+      124,
+    ]);
+    leader = true;
+    expect(await command(['wait', '--for=leader', '--timeout', '20s'])).toEqual(['', '', 0]);
+    server.close();
   });
 });
 

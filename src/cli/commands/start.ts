@@ -9,7 +9,7 @@ import { displayWidth } from '../../supervisor/display-width.ts';
 import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
-import { clientUrl, memberEnv } from '../../supervisor/etcd-members.ts';
+import { clientUrl, clientUrlOf, memberEnv } from '../../supervisor/etcd-members.ts';
 import { HistoryWriter, historyFolder } from '../../supervisor/history.ts';
 import { LogMux } from '../../supervisor/log-mux.ts';
 import { standardOutput } from '../../supervisor/output.ts';
@@ -71,6 +71,7 @@ function processSpec(spec: Spec, { environment, clusters, stateDir, etcd, option
   const cluster = spec.cluster === null ? undefined : clusters.get(spec.cluster);
   const member = cluster?.members.find((one) => one.name === spec.name);
   const dataDir = memberDataDir(stateDir, spec.name);
+  const isEtcd = programOf(spec.command) === 'etcd';
   return {
     name: spec.name,
     command: spec.command,
@@ -83,11 +84,9 @@ function processSpec(spec: Spec, { environment, clusters, stateDir, etcd, option
     },
     entry: spec.entry,
     port: spec.port,
+    clientUrl: member !== undefined ? clientUrl(member) : isEtcd ? clientUrlOf(spec.command) : null,
     graceMs: options.grace,
-    greeting: [
-      greeting(spec, member, dataDir),
-      ...(programOf(spec.command) === 'etcd' ? [`etcd is ${etcd.description}`] : []),
-    ],
+    greeting: [greeting(spec, member, dataDir), ...(isEtcd ? [`etcd is ${etcd.description}`] : [])],
   };
 }
 
