@@ -18,6 +18,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (values.help) return print(helpText(command));
   if (values.version) return print(`clusterctl ${version}\n`);
 
+  const from = process.cwd();
   if (values.basedir !== '') process.chdir(values.basedir);
   switch (command) {
     case null:
@@ -28,6 +29,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return print(`clusterctl ${version}\n`);
     case 'check':
       return (await import('./commands/check.ts')).check(values);
+    case 'export':
+      return runExport(parsed.value, from);
     case 'env':
       return (await import('./commands/env.ts')).env(values);
     case 'start':
@@ -55,6 +58,13 @@ async function start({ words, values, given }: Arguments<typeof syntax.flags>): 
   const code = await start({ names: words, options: values, given });
   // A terminal that takes no output, or a pipe that some stray process holds, must not keep a finished run alive.
   process.exit(code);
+}
+
+/** goreman's `export FORMAT LOCATION`, and foreman's; names after them choose entries. */
+async function runExport({ words, values, given }: Arguments<typeof syntax.flags>, from: string): Promise<number> {
+  const { exportFiles } = await import('./commands/export.ts');
+  const [format, location, ...names] = words;
+  return exportFiles({ format, location, from, names, options: values, given });
 }
 
 /** goreman's remote control and foreman's one-off command share a name: goreman's words are never taken for a command. */

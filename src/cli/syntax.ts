@@ -20,6 +20,7 @@ const membersMax = 9;
 export const remoteWords = ['list', 'status', 'start', 'stop', 'restart', 'stop-all', 'restart-all'];
 
 const flags = {
+  app: stringFlag('app'),
   'base-port': uintFlag(5000),
   basedir: stringFlag(''),
   color: colourFlag(),
@@ -31,6 +32,7 @@ const flags = {
   'exit-on-stop': boolFlag(true),
   explain: boolFlag(false),
   follow: boolFlag(false),
+  force: boolFlag(false),
   for: enumFlag('ready', 'leader', 'exit'),
   formation: formationFlag(),
   grace: durationFlag(graceDefaultMs),
@@ -39,7 +41,9 @@ const flags = {
   history: boolFlag(true),
   json: boolFlag(false),
   lines: countFlag(),
+  log: optionalFlag(),
   members: membersFlag(),
+  portable: boolFlag(false),
   procfile: stringFlag('Procfile'),
   'rpc-port': portFlag(),
   'rpc-server': boolFlag(true),
@@ -47,6 +51,7 @@ const flags = {
   since: sinceFlag(),
   'state-dir': stringFlag(''),
   timestamps: boolFlag(true),
+  user: optionalFlag(),
   version: boolFlag(false),
 };
 

@@ -1,0 +1,169 @@
+/** `clusterctl export FORMAT LOCATION`: writes the files with which another init system runs the Procfile. */
+import type { Dirent } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import type { Result } from '../../base/result.ts';
+import { err, ok } from '../../base/result.ts';
+import { memberDataDir } from '../../supervisor/cluster-state.ts';
+import { effective } from '../../supervisor/env-file/merge.ts';
+import type { GeneratedCluster } from '../../supervisor/etcd-members.ts';
+import { memberEnv } from '../../supervisor/etcd-members.ts';
+import type { ExportFile, Unit } from '../../supervisor/export/application.ts';
+import { applicationName, signature } from '../../supervisor/export/application.ts';
+import type { ExportFormat } from '../../supervisor/export/generate.ts';
+import { exportFormats, generate } from '../../supervisor/export/generate.ts';
+import type { Spec } from '../../supervisor/plan.ts';
+import { stateDirOf } from '../control-target.ts';
+import { etcdFolder } from '../etcd-choice.ts';
+import { exitCode } from '../exit-codes.ts';
+import type { RunRequest } from '../planned-specs.ts';
+import { clustersOf, planRun } from '../planned-specs.ts';
+import { readEnvFiles } from '../read-env.ts';
+import { complain } from '../read-procfile.ts';
+import { suggest } from '../suggest.ts';
+
+export interface ExportRequest extends RunRequest {
+  /** As the user wrote them; undefined if left out. */
+  readonly format: string | undefined;
+  readonly location: string | undefined;
+  /** The folder to which `location` is relative: where the user is, not what --basedir says. */
+  readonly from: string;
+}
+
+/** What init systems give a service, or less. */
+const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** A file of ours says so before this many characters. */
+const signatureWithin = 400;
+
+export async function exportFiles(request: ExportRequest): Promise<number> {
+  const { options, format, location } = request;
+  const known = exportFormats.find((one) => one === format);
+  if (known === undefined || location === undefined) return usage(request);
+  if (!applicationName.test(options.app)) {
+    return wrong(`--app ${JSON.stringify(options.app)}: expected letters and digits, with single . _ - between them`);
+  }
+  const user = options.user ?? options.app;
+  if (!/^(?:[A-Za-z0-9_][\w.-]*)?$/.test(user)) return wrong(`--user ${JSON.stringify(user)} is no name of a user`);
+
+  const variables = readEnvFiles(options);
+  if (!variables.ok) return variables.error;
+  const added = effective(variables.value);
+  const specs = planRun(request, added);
+  if (!specs.ok) return specs.error;
+  const units = await unitsOf(specs.value, added, request);
+  if (!units.ok) return failed([units.error]);
+
+  const files = generate(known, {
+    name: options.app,
+    user: user === '' ? null : user,
+    log: options.log === null ? null : resolve(options.log),
+    cwd: process.cwd(),
+    graceMs: options.grace,
+    units: units.value,
+  });
+  if (!files.ok) return failed(files.error);
+  const written = write(resolve(request.from, location), files.value, { ...options, format: known });
+  return written.ok ? exitCode.ok : failed(written.error);
+}
+
+async function unitsOf(
+  specs: readonly Spec[],
+  added: Readonly<Record<string, string>>,
+  { options }: RunRequest,
+): Promise<Result<readonly Unit[], string>> {
+  const mentionsEtcd = (spec: Spec) => /\betcd\b/.test(spec.command);
+  const etcd = specs.some(mentionsEtcd) ? etcdFolder(options) : ok(null);
+  if (!etcd.ok) return etcd;
+  const stateDir = stateDirOf(options);
+  const clusters = await clustersOf(specs, stateDir);
+  if (!clusters.ok) return clusters;
+  // The bundled etcd is a script that needs the node that runs this.
+  const path = [etcd.value, dirname(process.execPath), added['PATH'] ?? systemPath].join(delimiter);
+  return ok(
+    specs.map((spec) => ({
+      entry: spec.entry,
+      instance: spec.instance,
+      command: spec.command,
+      env: {
+        ...added,
+        ...(mentionsEtcd(spec) && etcd.value !== null && { PATH: path }),
+        ...spec.env,
+        ...(spec.cluster !== null && memberOf(clusters.value, spec.name, stateDir)),
+      },
+    })),
+  );
+}
+
+function memberOf(
+  clusters: ReadonlyMap<string, GeneratedCluster>,
+  name: string,
+  stateDir: string,
+): Record<string, string> {
+  for (const cluster of clusters.values()) {
+    const member = cluster.members.find((one) => one.name === name);
+    if (member !== undefined) return memberEnv(cluster, member, memberDataDir(stateDir, name));
+  }
+  return {};
+}
+
+interface WriteOptions {
+  readonly format: ExportFormat;
+  readonly app: string;
+  /** Files that are not ours may be replaced. */
+  readonly force: boolean;
+}
+
+/** All files or none, as long as the disk lets us; what an export before left over goes. The errors name files. */
+function write(
+  folder: string,
+  files: readonly ExportFile[],
+  { format, app, force }: WriteOptions,
+): Result<null, string[]> {
+  mkdirSync(folder, { recursive: true });
+  const ours = signature(format, app);
+  const present = readdirSync(folder, { withFileTypes: true });
+  const isOurs = (entry: Dirent) =>
+    entry.isFile() && readFileSync(join(folder, entry.name), 'utf8').slice(0, signatureWithin).includes(ours);
+  const names = new Set(files.map((file) => file.name));
+  const foreign = present.filter((entry) => names.has(entry.name) && !isOurs(entry));
+  const unreplaceable = force ? foreign.filter((entry) => entry.isDirectory()) : foreign;
+  if (unreplaceable.length > 0) {
+    return err(
+      unreplaceable.map((one) => {
+        const hint = one.isDirectory() ? 'choose another --app' : 'remove it, choose another --app, or give --force';
+        return `${join(folder, one.name)} was not written by this export: ${hint}`;
+      }),
+    );
+  }
+
+  for (const { name, text } of files) {
+    process.stdout.write(`writing ${join(folder, name)}\n`);
+    const fresh = join(folder, `.${name}.${process.pid}`);
+    writeFileSync(fresh, text, { flag: 'wx' });
+    renameSync(fresh, join(folder, name));
+  }
+  for (const entry of present) {
+    if (names.has(entry.name) || !entry.name.startsWith(app) || !isOurs(entry)) continue;
+    process.stdout.write(`removing ${join(folder, entry.name)}\n`);
+    rmSync(join(folder, entry.name));
+  }
+  return ok(null);
+}
+
+function usage({ format, location }: ExportRequest): number {
+  const formats = exportFormats.join(', ');
+  if (format === undefined) return wrong(`export needs a format (${formats}) and a folder to write to`);
+  if (location === undefined) return wrong(`export ${format} needs a folder to write to`);
+  const near = suggest(format, exportFormats);
+  return wrong(`no format ${format}: ${near === null ? `choose among ${formats}` : `did you mean ${near}?`}`);
+}
+
+function wrong(message: string): number {
+  complain(message);
+  return exitCode.usage;
+}
+
+function failed(messages: readonly string[]): number {
+  for (const message of messages) complain(message);
+  return exitCode.failed;
+}
