@@ -44,6 +44,7 @@ const flags = {
   log: optionalFlag(),
   members: membersFlag(),
   portable: boolFlag(false),
+  output: enumFlag('text', 'ndjson'),
   procfile: stringFlag('Procfile'),
   'rpc-port': portFlag(),
   'rpc-server': boolFlag(true),
@@ -78,6 +79,7 @@ export const syntax: Syntax<typeof flags> = {
   aliasesBeforeCommand: { p: 'rpc-port' },
   aliasesAfterCommand(command) {
     if (command === 'logs') return { f: 'follow', n: 'lines' };
+    if (command === 'export') return { a: 'app', l: 'log', p: 'base-port', u: 'user' };
     return command === 'wait' ? { t: 'deadline', timeout: 'deadline' } : { p: 'base-port' };
   },
   isVerbatim: (command, word) => command === 'exec' || (command === 'run' && !remoteWords.includes(word)),
