@@ -44,6 +44,7 @@ Ctrl-C ends all processes, a second Ctrl-C kills them.
       --control=false    No socket for run and status; --history=false: no logs
       --exit-on-stop=false  Stay when no process is left
       --logtime=false    No time before each line
+      --output ndjson    Lines and events as JSON objects
   -c, --color[=WHEN]     auto (default), always, never
 Example: clusterctl start -m etcd=3,web=1
 `;

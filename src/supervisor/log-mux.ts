@@ -4,10 +4,11 @@
  */
 import type { Readable } from 'node:stream';
 import type { HistoryWriter } from './history.ts';
-import type { HistoryStream } from './history-format.ts';
 import type { LineStyle } from './line-format.ts';
 import { linePrefix, prefixLines, prefixLinesForTerminal } from './line-format.ts';
 import { LineSplitter } from './line-splitter.ts';
+import type { LogEvent } from './ndjson-format.ts';
+import { eventRecord, lineRecords } from './ndjson-format.ts';
 import type { Output } from './output.ts';
 
 /** How long the output of an ended process may keep coming, if something outside of the instance holds the pipe open. */
@@ -16,21 +17,21 @@ const drainMs = 250;
 /** The lines of one process, or of the supervisor speaking about it. */
 export interface LogChannel {
   /** Reads a stream of the process to its end. */
-  attach(stream: Readable, kind: 'stdout' | 'stderr'): void;
-  /** A line of the supervisor about the process. */
-  note(text: string): void;
+  attach(stream: Readable, kind: 'stdout' | 'stderr', pid: number): void;
+  /** A line of the supervisor about the process; `event` says the same to programs. */
+  note(text: string, event?: LogEvent): void;
   /** Resolves when all attached streams have ended; 250 ms from now they are closed, whoever still holds them. */
   drain(): Promise<void>;
 }
 
 export class LogMux {
   readonly #output: Output;
-  readonly #style: LineStyle;
+  readonly #style: LineStyle | 'ndjson';
   readonly #open = new Set<Readable>();
   /** Writers that cannot take more at the moment. */
   readonly #congested = new Set<Output | HistoryWriter>();
 
-  constructor(output: Output, style: LineStyle) {
+  constructor(output: Output, style: LineStyle | 'ndjson') {
     this.#output = output;
     this.#style = style;
     output.onCongestion = (congested) => this.#setCongested(output, congested);
@@ -38,19 +39,29 @@ export class LogMux {
 
   /** `history` keeps what the channel says, if it is not null. */
   channel(name: string, colourIndex: number, history: HistoryWriter | null): LogChannel {
-    const format = this.#style.colour ? prefixLinesForTerminal : prefixLines;
-    const print = (block: Buffer, kind: HistoryStream) => {
+    const style = this.#style;
+    const format = style !== 'ndjson' && style.colour ? prefixLinesForTerminal : prefixLines;
+    const head = (time: Date) => ({ time, monotonicMs: performance.now(), process: name });
+    const prefix = (now: Date, text: LineStyle) => linePrefix(name, colourIndex, clockText(now), text);
+    const print = (block: Buffer, kind: 'stdout' | 'stderr', pid: number) => {
       const now = new Date();
-      history?.append(now.getTime(), kind, block);
-      this.#output.write(format(block, linePrefix(name, colourIndex, clockText(now), this.#style)));
+      history?.append(now.getTime(), kind === 'stdout' ? 'o' : 'e', block);
+      const shown = style === 'ndjson' ? lineRecords(block, head(now), pid, kind) : format(block, prefix(now, style));
+      this.#output.write(shown);
+    };
+    const note = (text: string, event: LogEvent) => {
+      const now = new Date();
+      const block = Buffer.from(`${text}\n`);
+      history?.append(now.getTime(), 'n', block);
+      this.#output.write(style === 'ndjson' ? eventRecord(text, head(now), event) : format(block, prefix(now, style)));
     };
     if (history !== null) history.onCongestion = (congested) => this.#setCongested(history, congested);
     let streams: Attached[] = [];
     return {
-      attach: (stream, kind) => {
-        streams.push(this.#attach(stream, (block) => print(block, kind === 'stdout' ? 'o' : 'e')));
+      attach: (stream, kind, pid) => {
+        streams.push(this.#attach(stream, (block) => print(block, kind, pid)));
       },
-      note: (text) => print(Buffer.from(`${text}\n`), 'n'),
+      note: (text, event = { type: 'note' }) => note(text, event),
       drain: async () => {
         const draining = streams;
         streams = [];

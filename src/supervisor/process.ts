@@ -199,7 +199,7 @@ export class SupervisedProcess {
     if (this.#spawnWaits) return;
     this.#starts++;
     this.#startedAt = new Date();
-    for (const line of this.spec.greeting) this.#log.note(line);
+    for (const line of this.spec.greeting) this.#log.note(line, { type: 'starting' });
     const outer = process.env[tagVariable];
     const tag = outer === undefined || outer === '' ? this.#tag : `${outer}/${this.#tag}`;
     let child: ChildProcess;
@@ -221,8 +221,8 @@ export class SupervisedProcess {
     this.#groupId = child.pid;
     this.#events.onStarted(child.pid);
     child.on('error', () => {}); // only kill() could report here, and it is never called
-    if (child.stdout !== null) this.#log.attach(child.stdout, 'stdout');
-    if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr');
+    if (child.stdout !== null) this.#log.attach(child.stdout, 'stdout', child.pid);
+    if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr', child.pid);
     child.once('exit', (code, signal) => this.#feed({ type: 'exited', exit: { code, signal } }));
   }
 
@@ -255,7 +255,7 @@ export class SupervisedProcess {
     void this.#log.drain().then(() => {
       this.#draining--;
       this.#exit = exit;
-      this.#log.note(describeExit(exit));
+      this.#log.note(describeExit(exit), { type: 'exited', ...exit });
       if (this.#spawnWaits && this.#draining === 0) this.#spawn();
       this.#events.onEnded(exit);
       this.#changed();

@@ -253,6 +253,18 @@ describe('clusterctl start', () => {
     expect(flag.stdout.includes('\x1b[32m')).toBe(true);
   });
 
+  it('speaks JSON to programs', async () => {
+    procfile('a: echo out; echo err >&2; exit 3\n');
+    const run = clusterctl('start', '--output', 'ndjson');
+    await run.ended;
+    const records = run.lines.map((line) => JSON.parse(line));
+    const pid = expect.any(Number);
+    expect(records[0]).toMatchObject({ process: 'a', event: 'starting', text: 'Starting a on port 5000' });
+    expect(records).toContainEqual(expect.objectContaining({ process: 'a', pid, stream: 'stdout', line: 'out' }));
+    expect(records).toContainEqual(expect.objectContaining({ process: 'a', pid, stream: 'stderr', line: 'err' }));
+    expect(records.at(-1)).toMatchObject({ event: 'exited', code: 3, signal: null });
+  });
+
   it('ends its processes when nobody reads its output any more', async () => {
     procfile('a: while :; do echo tick; sleep 0.1; done\nb: exec sleep 60\n');
     const run = clusterctl('start');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { linePrefix, prefixLines, prefixLinesForTerminal } from '../../src/supervisor/line-format.ts';
+import { eventRecord, lineRecords } from '../../src/supervisor/ndjson-format.ts';
 
 const plain = { colour: false, timestamps: true, nameWidth: 4 };
 
@@ -33,6 +34,27 @@ describe('lines', () => {
         const expected = Buffer.concat(lines.flatMap((line) => [Buffer.from('ü| '), line, Buffer.of(10)]));
         if (lines.length > 0) expect(prefixLines(block, 'ü| ').equals(expected)).toBe(true);
       }),
+    );
+  });
+});
+
+describe('records', () => {
+  const head = { time: new Date(0), monotonicMs: 1.23456, process: 'w"eb' };
+  const begin = '{"time":"1970-01-01T00:00:00.000Z","monotonicMs":1.235,"process":"w\\"eb"';
+
+  it('hold each line of a block, and its bytes if they are no text', () => {
+    const block = Buffer.concat([Buffer.from('a\n\n\ufffd\n'), Buffer.of(0xff, 0x0a)]);
+    expect(lineRecords(block, head, 7, 'stderr').toString().trimEnd().split('\n')).toEqual([
+      `${begin},"pid":7,"stream":"stderr","line":"a"}`,
+      `${begin},"pid":7,"stream":"stderr","line":""}`,
+      `${begin},"pid":7,"stream":"stderr","line":"\ufffd"}`,
+      `${begin},"pid":7,"stream":"stderr","line":"\ufffd","base64":"/w=="}`,
+    ]);
+  });
+
+  it('hold what happened, for people and for programs', () => {
+    expect(eventRecord('exited with code 3', head, { type: 'exited', code: 3, signal: null }).toString()).toBe(
+      `${begin},"event":"exited","code":3,"signal":null,"text":"exited with code 3"}\n`,
     );
   });
 });

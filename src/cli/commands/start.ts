@@ -101,11 +101,12 @@ async function supervise(
   { options, given }: RunRequest,
 ): Promise<number> {
   const output = standardOutput();
-  const mux = new LogMux(output, {
+  const text = {
     colour: wantsColour(options.color),
     timestamps: options.timestamps,
     nameWidth: Math.max(...specs.map((spec) => displayWidth(spec.name))),
-  });
+  };
+  const mux = new LogMux(output, options.output === 'ndjson' ? 'ndjson' : text);
   const source = sourceOf(options, given);
   const histories = options.history ? openHistories(specs, source) : new Map<string, HistoryWriter>();
   const channels = new Map(

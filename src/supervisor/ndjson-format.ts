@@ -1,0 +1,50 @@
+/** The log as one JSON object a line, for programs: lines of processes, and what the supervisor does. Pure but for Buffer. */
+import type { Exit } from './process-machine.ts';
+
+/** What happened to a process, beside the text that people read of it. */
+export type LogEvent =
+  | { readonly type: 'starting' }
+  | ({ readonly type: 'exited' } & Exit)
+  /** Anything else that is said about it. */
+  | { readonly type: 'note' };
+
+/** Fields that all records of a moment and a process have. */
+export interface RecordHead {
+  readonly time: Date;
+  /** On a clock that never goes back, from the start of the run. */
+  readonly monotonicMs: number;
+  readonly process: string;
+}
+
+/**
+ * One record for each line of a block:
+ * `{"time":"…","monotonicMs":12.3,"process":"web","pid":7,"stream":"stdout","line":"hello"}`.
+ * A line that is not UTF-8 has `base64` too, its bytes as they were.
+ */
+export function lineRecords(block: Buffer, head: RecordHead, pid: number, stream: 'stdout' | 'stderr'): Buffer {
+  const prefix = headJson(head);
+  const records: string[] = [];
+  for (let from = 0; from < block.length; ) {
+    const end = block.indexOf(0x0a, from);
+    const bytes = block.subarray(from, end < 0 ? block.length : end);
+    from += bytes.length + 1;
+    const line = bytes.toString('utf8');
+    const lossy = line.includes('\ufffd') && !Buffer.from(line, 'utf8').equals(bytes);
+    const raw = lossy ? `,"base64":"${bytes.toString('base64')}"` : '';
+    records.push(`${prefix},"pid":${pid},"stream":"${stream}","line":${JSON.stringify(line)}${raw}}\n`);
+  }
+  return Buffer.from(records.join(''));
+}
+
+/** `{"time":"…","monotonicMs":12.3,"process":"web","event":"exited","code":0,"signal":null,"text":"exited with code 0"}`. */
+export function eventRecord(text: string, head: RecordHead, event: LogEvent): Buffer {
+  const { type, ...fields } = event;
+  const more = JSON.stringify({ event: type, ...fields, text }).slice(1);
+  return Buffer.from(`${headJson(head)},${more}\n`);
+}
+
+/** The beginning of a record, up to where more fields go. */
+function headJson({ time, monotonicMs, process }: RecordHead): string {
+  const fields = { time: time.toISOString(), monotonicMs: Math.round(monotonicMs * 1000) / 1000, process };
+  return JSON.stringify(fields).slice(0, -1);
+}
