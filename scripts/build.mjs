@@ -1,8 +1,10 @@
-// Bundles the two programs and lays out dist/: clusterctl.js (the CLI), etcd.js (the member), shims/ (names for the PATH of
+// Bundles the two programs and lays out dist/: clusterctl.js (the CLI), etcd.js (the member, from etcd.bundle.js and its compiled code), shims/ (names for the PATH of
 // supervised processes). Bundled because start-up counts: one file to read instead of a tree of modules.
+import { execFile } from 'node:child_process';
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -14,7 +16,7 @@ await mkdir(join(dist, 'shims'), { recursive: true });
 
 await build({
   absWorkingDir: root,
-  entryPoints: { clusterctl: 'src/cli/main.ts', etcd: 'src/server/main.ts' },
+  entryPoints: { clusterctl: 'src/cli/main.ts', 'etcd.bundle': 'src/server/main.ts' },
   outdir: dist,
   bundle: true,
   platform: 'node',
@@ -34,4 +36,8 @@ for (const name of await readdir(shims)) {
   await copyFile(join(shims, name), join(dist, 'shims', name));
   await chmod(join(dist, 'shims', name), 0o755);
 }
+await copyFile(join(root, 'scripts', 'code-cache-loader.cjs'), join(dist, 'etcd.js'));
+await promisify(execFile)(process.execPath, [join(dist, 'etcd.js'), '--version'], {
+  env: { PATH: process.env.PATH, CLUSTERCTL_WRITE_CODE_CACHE: '1' },
+});
 await writeFile(join(dist, '.built'), '');
