@@ -1,14 +1,17 @@
 // Bundles the two programs and lays out dist/: clusterctl.js (the CLI), etcd.js (the member, from etcd.bundle.js and its compiled code), shims/ (names for the PATH of
 // supervised processes). Bundled because start-up counts: one file to read instead of a tree of modules.
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = join(root, 'dist');
+// Built beside the old one and swapped at the end: whoever runs the old one meanwhile never sees half of a build.
+const final = join(root, 'dist');
+const dist = join(root, 'dist.new');
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 
 await rm(dist, { recursive: true, force: true });
@@ -41,3 +44,9 @@ await promisify(execFile)(process.execPath, [join(dist, 'etcd.js'), '--version']
   env: { PATH: process.env.PATH, CLUSTERCTL_WRITE_CODE_CACHE: '1' },
 });
 await writeFile(join(dist, '.built'), '');
+
+const old = join(root, 'dist.old');
+await rm(old, { recursive: true, force: true });
+if (existsSync(final)) await rename(final, old);
+await rename(dist, final);
+await rm(old, { recursive: true, force: true });
