@@ -28,6 +28,7 @@ const flags = {
   env: optionalFlag(),
   'env-rules': enumFlag('goreman', 'foreman'),
   etcd: stringFlag('bundled'),
+  'exit-code': enumFlag('goreman', 'first', 'max'),
   'exit-on-error': boolFlag(false),
   'exit-on-stop': boolFlag(true),
   explain: boolFlag(false),
@@ -51,6 +52,7 @@ const flags = {
   'set-ports': boolFlag(true),
   since: sinceFlag(),
   'state-dir': stringFlag(''),
+  'stop-signal': stopSignalFlag(),
   timestamps: boolFlag(true),
   user: optionalFlag(),
   version: boolFlag(false),
@@ -126,6 +128,20 @@ function portFlag(): Flag<number | null> {
     default: null,
     standsAlone: false,
     parse: (text) => (/^\d{1,5}$/.test(text) ? ok(Number(text)) : err('expected a port number')),
+  };
+}
+
+/** With or without SIG; `same` passes on the signal that the supervisor got. */
+function stopSignalFlag(): Flag<'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'same'> {
+  return {
+    default: 'SIGTERM',
+    standsAlone: false,
+    parse(text) {
+      if (text === 'same') return ok(text);
+      const name = text.toUpperCase().replace(/^SIG/, '');
+      const signal = (['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const).find((one) => one === `SIG${name}`);
+      return signal === undefined ? err('expected TERM, INT, HUP, QUIT or same') : ok(signal);
+    },
   };
 }
 

@@ -33,8 +33,11 @@ export interface ProcessEvents {
   onStarted(groupId: number): void;
   /** Nothing of the group is alive any more. */
   onGone(groupId: number): void;
-  /** Nothing of the process is alive any more, and all of its output has been read. It may start again by itself. */
-  onEnded(exit: Exit): void;
+  /**
+   * Nothing of the process is alive any more, and all of its output has been read. `wanted`: it was told to end. It may start
+   * again by itself.
+   */
+  onEnded(exit: Exit, wanted: boolean): void;
 }
 
 /** Between two looks at leftovers that have been told to end. */
@@ -53,6 +56,8 @@ export class SupervisedProcess {
   readonly #inputs: Input[] = [];
   #stepping = false;
   #draining = 0;
+  /** This instance has been told to end. */
+  #told = false;
   /** The next instance waits for the last words of the one before. */
   #spawnWaits = false;
   #starts = 0;
@@ -163,6 +168,7 @@ export class SupervisedProcess {
         this.#spawn();
         return;
       case 'signal':
+        this.#told ||= this.#state.type === 'stopping';
         if (this.#spawnWaits) {
           this.#spawnWaits = false;
           this.#feed({ type: 'exited', exit: { code: null, signal: effect.signal } });
@@ -198,6 +204,7 @@ export class SupervisedProcess {
     this.#spawnWaits = this.#draining > 0;
     if (this.#spawnWaits) return;
     this.#starts++;
+    this.#told = false;
     this.#startedAt = new Date();
     for (const line of this.spec.greeting) this.#log.note(line, { type: 'starting' });
     const outer = process.env[tagVariable];
@@ -252,12 +259,13 @@ export class SupervisedProcess {
   #ended(exit: Exit): void {
     this.#events.onGone(this.#groupId);
     this.#draining++;
+    const wanted = this.#told;
     void this.#log.drain().then(() => {
       this.#draining--;
       this.#exit = exit;
       this.#log.note(describeExit(exit), { type: 'exited', ...exit });
       if (this.#spawnWaits && this.#draining === 0) this.#spawn();
-      this.#events.onEnded(exit);
+      this.#events.onEnded(exit, wanted);
       this.#changed();
     });
   }

@@ -16,11 +16,22 @@ export interface ExitPolicy {
   readonly exitOnError: boolean;
   /** The run is over when no process is left. */
   readonly exitOnStop: boolean;
+  /** Asks a process to end. */
+  readonly stopSignal: Signal;
 }
 
-/** How a run ended: the first failure under `exitOnError`, or null. */
+/** How a run ended. */
 export interface RunResult {
+  /** What ended it under `exitOnError`, or null. */
   readonly failure: { readonly name: string; readonly exit: Exit } | null;
+  /** The last end of each process, in order of time. `stopping`: while it, or everything, was being ended. */
+  readonly ends: readonly ProcessEnd[];
+}
+
+export interface ProcessEnd {
+  readonly name: string;
+  readonly exit: Exit;
+  readonly stopping: boolean;
 }
 
 /** When a stop takes longer than this, the log names who is still running. */
@@ -35,6 +46,7 @@ export class Supervisor {
   readonly #result: Promise<RunResult>;
   #finish: (result: RunResult) => void = () => {};
   #failure: RunResult['failure'] = null;
+  readonly #ends = new Map<string, ProcessEnd>();
   #stopping = false;
   #impatience: NodeJS.Timeout | null = null;
   #vigil: NodeJS.Timeout | null = null;
@@ -50,7 +62,7 @@ export class Supervisor {
         new SupervisedProcess(spec, `${runTag}${index}`, log(spec), scan, {
           onStarted: (groupId) => this.#guard.groupStarted(groupId),
           onGone: (groupId) => this.#guard.groupOver(groupId),
-          onEnded: (exit) => this.#ended(spec, exit),
+          onEnded: (exit, wanted) => this.#ended(spec, exit, wanted),
         }),
     );
     this.#result = new Promise((resolve) => {
@@ -108,7 +120,7 @@ export class Supervisor {
         await Promise.all(
           named.map((process) => {
             const before = process.starts;
-            process.stop('SIGTERM');
+            process.stop(this.#policy.stopSignal);
             // Somebody else may start it again before we look.
             return process.until(() => process.over || process.starts > before);
           }),
@@ -118,7 +130,7 @@ export class Supervisor {
         await this.#restart(named);
         break;
       case 'stop-all':
-        this.stopAll('SIGTERM');
+        this.stopAll(this.#policy.stopSignal);
         await this.#result;
         break;
       case 'restart-all':
@@ -133,7 +145,7 @@ export class Supervisor {
   async #restart(processes: readonly SupervisedProcess[]): Promise<void> {
     const restarted = processes.map((process) => {
       const before = process.starts;
-      process.restart('SIGTERM');
+      process.restart(this.#policy.stopSignal);
       return process.until(() => process.starts > before || process.over);
     });
     await Promise.all(restarted);
@@ -144,10 +156,12 @@ export class Supervisor {
     for (const process of this.processes) process.killNow();
   }
 
-  #ended(spec: ProcessSpec, exit: Exit): void {
-    if (exit.code !== 0 && this.#policy.exitOnError && !this.#stopping) {
+  #ended(spec: ProcessSpec, exit: Exit, wanted: boolean): void {
+    this.#ends.delete(spec.name); // so that the order is that of the last ends
+    this.#ends.set(spec.name, { name: spec.name, exit, stopping: wanted });
+    if (exit.code !== 0 && !wanted && this.#policy.exitOnError && !this.#stopping) {
       this.#failure = { name: spec.name, exit };
-      this.stopAll('SIGTERM');
+      this.stopAll(this.#policy.stopSignal);
     }
     this.#finishIfOver();
   }
@@ -157,7 +171,7 @@ export class Supervisor {
     if (!this.#stopping && !this.#policy.exitOnStop) return;
     clearTimeout(this.#impatience ?? undefined);
     clearInterval(this.#vigil ?? undefined);
-    void this.#guard.close().then(() => this.#finish({ failure: this.#failure }));
+    void this.#guard.close().then(() => this.#finish({ failure: this.#failure, ends: [...this.#ends.values()] }));
   }
 
   #nameTheLiving(signal: Signal): void {

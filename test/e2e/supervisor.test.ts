@@ -183,6 +183,22 @@ describe('clusterctl start', () => {
     expect(run.stderr).toBe('clusterctl: bad exited with code 3\n');
   });
 
+  it('exits with the code of its processes, if told so', async () => {
+    procfile('a: exit 3\nb: sleep 0.3; exit 5\n');
+    const [first, max] = [clusterctl('start', '--exit-code=first'), clusterctl('start', '--exit-code', 'max')];
+    expect(await Promise.all([first.ended, max.ended])).toMatchObject([{ code: 3 }, { code: 5 }]);
+  });
+
+  it.each([
+    ['INT', 'a | got int'],
+    ['same', 'a | got hup'],
+  ])('stops with %s, if told so', async (signal, words) => {
+    const run = startCase('22-int', '--stop-signal', signal);
+    await run.seen(/up/);
+    expect((await run.endBy('SIGHUP')).code).toBe(0);
+    expect(run.lines).toContain(words);
+  });
+
   it('stays when all have ended, if told so', async () => {
     procfile('a: true\n');
     const run = clusterctl('start', '--exit-on-stop=false');

@@ -17,11 +17,13 @@ import type { Spec } from '../../supervisor/plan.ts';
 import { programOf } from '../../supervisor/plan.ts';
 import type { ProcessSpec } from '../../supervisor/process.ts';
 import { describeExit } from '../../supervisor/process.ts';
+import type { Signal } from '../../supervisor/process-machine.ts';
 import { Supervisor } from '../../supervisor/supervisor.ts';
 import { wantsColour } from '../colour.ts';
 import { historyFallback, sourceOf, stateDirOf } from '../control-target.ts';
 import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
+import { exitCodeOf } from '../exit-policy.ts';
 import type { RunRequest } from '../planned-specs.ts';
 import { clustersOf, planRun } from '../planned-specs.ts';
 import { readEnvFiles } from '../read-env.ts';
@@ -113,21 +115,28 @@ async function supervise(
     specs.map(({ name, colourIndex }) => [name, mux.channel(name, colourIndex, histories.get(name) ?? null)]),
   );
   const log = (spec: ProcessSpec) => channels.get(spec.name) ?? mux.channel(spec.name, 0, null);
-  const policy = { exitOnError: options['exit-on-error'], exitOnStop: options['exit-on-stop'] };
+  const stopSignal = options['stop-signal'];
+  const policy = {
+    exitOnError: options['exit-on-error'],
+    exitOnStop: options['exit-on-stop'],
+    stopSignal: stopSignal === 'same' ? 'SIGTERM' : stopSignal,
+  };
   const supervisor = new Supervisor(specs.map(describe), log, policy);
 
-  output.onClosed = () => supervisor.stopAll('SIGTERM');
-  process.stderr.on('error', () => supervisor.stopAll('SIGTERM'));
+  output.onClosed = () => supervisor.stopAll(policy.stopSignal);
+  process.stderr.on('error', () => supervisor.stopAll(policy.stopSignal));
   process.on('exit', () => supervisor.killNow());
-  listenForSignals(supervisor);
+  listenForSignals(
+    (signal) => supervisor.stopAll(stopSignal === 'same' ? signal : stopSignal),
+    () => supervisor.killAll(),
+  );
   const control = options['rpc-server'] ? await listenForControl(supervisor, source) : null;
 
-  const { failure } = await supervisor.run();
+  const result = await supervisor.run();
   await control?.close();
   await Promise.all([output.flush(flushPatienceMs), ...[...histories.values()].map((history) => history.close())]);
-  if (failure === null) return exitCode.ok;
-  complain(`${failure.name} ${describeExit(failure.exit)}`);
-  return exitCode.failed;
+  if (result.failure !== null) complain(`${result.failure.name} ${describeExit(result.failure.exit)}`);
+  return exitCodeOf(result, options['exit-code']);
 }
 
 /** What `clusterctl logs` reads; without it the processes run all the same. */
@@ -172,16 +181,17 @@ async function listenForControl(supervisor: Supervisor, source: Source): Promise
   return null;
 }
 
-function listenForSignals(supervisor: Supervisor): void {
+/** The first signal stops, another kills. */
+function listenForSignals(stop: (signal: Signal) => void, kill: () => void): void {
   let firstMs: number | null = null;
-  const heard = () => {
+  const heard = (signal: Signal) => {
     const nowMs = performance.now();
     if (firstMs === null) {
       firstMs = nowMs;
-      supervisor.stopAll('SIGTERM');
-    } else if (nowMs - firstMs > sameSignalMs) supervisor.killAll();
+      stop(signal);
+    } else if (nowMs - firstMs > sameSignalMs) kill();
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, heard);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => heard(signal));
 }
 
 function failed(message: string): number {
