@@ -21,12 +21,17 @@ export function decodeBucketValue(value: Uint8Array, highWater: number): Result<
   const sequence = Buffer.from(value.buffer, value.byteOffset, headerBytes).readBigUInt64LE(8);
   const root = readU64(value, 0);
   if (root !== 0) {
+    if (value.length !== headerBytes) return err(`a bucket of ${value.length} bytes that is not inline`);
     const isPage = root >= firstDataPage && root < highWater;
     return isPage ? ok({ root, sequence }) : err(`a bucket whose root is page ${root} of ${highWater}`);
   }
   const page = parsePage(value.subarray(headerBytes), 0, highWater);
   if (!page.ok) return err(`an inline bucket: ${page.error}`);
-  return page.value.isLeaf ? ok({ root: page.value, sequence }) : err('an inline bucket that is a branch');
+  if (!page.value.isLeaf) return err('an inline bucket that is a branch');
+  const used = headerBytes + page.value.dataBytes;
+  return used === value.length
+    ? ok({ root: page.value, sequence })
+    : err(`an inline bucket of ${used} bytes in ${value.length}`);
 }
 
 /** A bucket with pages of its own. The root may be filled in later. */

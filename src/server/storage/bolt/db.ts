@@ -66,7 +66,7 @@ export class BoltDb {
       const mapBytes = mapBytesFor(Math.max(fileBytes, options.initialMapBytes ?? 0));
       return new BoltDb(pager, meta, free, { fileBytes, mapBytes });
     } catch (error) {
-      await file.close();
+      await file.close().catch(() => undefined);
       throw error;
     }
   }

@@ -14,8 +14,10 @@ export async function createDatabase(disk: Disk, path: string, pageSize: number)
   try {
     await file.writev([emptyDatabase(pageSize)], 0);
     await file.datasync();
-  } finally {
     await file.close();
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
   }
   await disk.rename(temporary, path);
   await disk.syncDirectory(dirname(path));

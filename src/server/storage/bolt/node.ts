@@ -131,28 +131,35 @@ export class Node implements Items {
     return child;
   }
 
-  /** Applies the edits from..to, sorted, to a leaf. Throws if one takes a bucket for a value, or the other way round. */
-  merge(edits: Edits, from: number, to: number): void {
+  /**
+   * Applies the edits from..to, sorted, to a leaf. Returns whether that changed anything. Throws if one takes a bucket for a value, or
+   * the other way round.
+   */
+  merge(edits: Edits, from: number, to: number): boolean {
     const first = edits.keys[from];
     const last = this.keys.length - 1;
-    if (first === undefined) return;
-    if (last < 0 || this.compareKey(last, first) < 0) this.appendEdits(edits, from, to);
-    else this.weave(edits, from, to);
+    if (first === undefined) return false;
+    return last < 0 || this.compareKey(last, first) < 0
+      ? this.appendEdits(edits, from, to)
+      : this.weave(edits, from, to);
   }
 
-  private appendEdits(edits: Edits, from: number, to: number): void {
+  private appendEdits(edits: Edits, from: number, to: number): boolean {
+    const { count } = this;
     for (let i = from; i < to; i++) {
       const value = edits.values[i] ?? null;
       if (value !== null) this.push(edits.keys[i] ?? noBytes, value, edits.flags[i] ?? 0);
     }
+    return this.count > count;
   }
 
-  private weave(edits: Edits, from: number, to: number): void {
+  private weave(edits: Edits, from: number, to: number): boolean {
     const { keys, values, flags } = this;
     this.keys = [];
     this.values = [];
     this.flags = [];
     let at = 0;
+    let changed = false;
     for (let i = from; i < to; i++) {
       const key = edits.keys[i] ?? noBytes;
       const flag = edits.flags[i] ?? 0;
@@ -168,8 +175,10 @@ export class Node implements Items {
       const value = edits.values[i] ?? null;
       if (value !== null) this.push(key, value, flag);
       else if (exists) this.shrunk = true;
+      changed ||= exists || value !== null;
     }
     for (; at < keys.length; at++) this.push(keys[at] ?? noBytes, values[at] ?? noBytes, flags[at] ?? 0);
+    return changed;
   }
 
   private push(key: Uint8Array, value: Uint8Array, flag: number): void {

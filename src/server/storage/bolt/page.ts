@@ -72,6 +72,13 @@ export class Page implements Items {
     return size - key.length;
   }
 
+  /** Bytes up to the end of the last item; what follows is padding. */
+  get dataBytes(): number {
+    if (this.count === 0) return elementAt(0);
+    const last = this.count - 1;
+    return this.keyStart(last) + this.keySize(last) + this.value(last).length;
+  }
+
   private keyStart(index: number): number {
     const at = elementAt(index);
     return at + readU32(this.bytes, this.isLeaf ? at + 4 : at);

@@ -107,7 +107,7 @@ export class WriteBucket implements Tree {
     return new Cursor(this);
   }
 
-  /** Visits a range of items in order; the bucket must not be changed meanwhile. */
+  /** Visits a range of items in order. What the visitor puts or deletes comes into effect after the scan. */
   scan(range: KeyRange, visit: Visit): Promise<void> {
     return scanTree(this, range, visit);
   }
@@ -218,11 +218,12 @@ export class WriteBucket implements Tree {
     if (this.edits.count === 0) return this.settled;
     const { edits } = this;
     this.edits = new Edits();
-    this.changed = true;
     edits.sort();
     this.settled = this.settled.then(async () => {
-      this.top = await this.changeableRoot();
-      await this.apply(this.top, edits, 0, edits.count);
+      const root = await this.changeableRoot();
+      if (!(await this.apply(root, edits, 0, edits.count))) return;
+      this.top = root;
+      this.changed = true;
     });
     return this.settled;
   }
@@ -233,17 +234,19 @@ export class WriteBucket implements Tree {
     return Node.fromPage(top instanceof Page ? top : await this.pager.load(top));
   }
 
-  private async apply(node: Node, edits: Edits, from: number, to: number): Promise<void> {
-    if (node.isLeaf) {
-      node.merge(edits, from, to);
-      return;
-    }
+  /** Resolves to whether anything changed: a page that did not is not written again. */
+  private async apply(node: Node, edits: Edits, from: number, to: number): Promise<boolean> {
+    if (node.isLeaf) return node.merge(edits, from, to);
+    let changed = false;
     for (let start = from; start < to; ) {
       const index = childIndexFor(node, edits.keys[start] ?? noBytes);
       const end = index + 1 < node.count ? edits.lowerBound(node.key(index + 1), start, to) : to;
-      await this.apply(await changeableChild(node, index, this.pager), edits, start, end);
+      const before = node.child(index);
+      if (await this.apply(await changeableChild(node, index, this.pager), edits, start, end)) changed = true;
+      else node.setChild(index, before);
       start = end;
     }
+    return changed;
   }
 
   /** Gives up all pages of this bucket and of those in it. */
