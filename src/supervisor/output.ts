@@ -1,21 +1,28 @@
 /**
  * The supervisor's standard output: an ordered, bounded queue whose writes never block the event loop, so that a terminal held
- * with Ctrl-S or a reader that sleeps cannot stop the supervisor from supervising.
+ * with Ctrl-S or a reader that sleeps cannot stop the supervisor from supervising. What memory should not hold goes to a file,
+ * so that it does not slow the processes either.
  */
 import { constants, fstatSync, openSync, writev } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { isatty } from 'node:tty';
+import { Spill } from './spill.ts';
 
 /** Above this the queue asks its producers to pause … */
 const queueBytesHigh = 8 * 1024 * 1024;
 /** … and below this to go on. */
 const queueBytesLow = 2 * 1024 * 1024;
+/** Kept in memory; more goes to the spill, if there is one. */
+const memoryBytesMax = 4 * 1024 * 1024;
+/** Taken back from the spill at once. */
+const spillTakeBytes = 1024 * 1024;
 /** Handed to the kernel at once. */
 const batchBuffersMax = 512;
 /** How soon to try again when a terminal takes nothing. */
 const retryMs = 2;
 
 /** Starts to write all of `buffers`; calls back once, after the last byte or with the error that prevents it. */
-type Send = (buffers: readonly Buffer[], done: (error: Error | null) => void) => void;
+export type Send = (buffers: readonly Buffer[], done: (error: Error | null) => void) => void;
 
 export class Output {
   /** Called when the queue passes its high mark (true) and when it has fallen to the low one (false). */
@@ -24,6 +31,9 @@ export class Output {
   onClosed: (error: Error) => void = () => {};
 
   readonly #send: Send;
+  readonly #spill: Spill | null;
+  /** Younger than everything in the spill; filled only when that takes no more. */
+  #late: Buffer[] = [];
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #sendingBytes = 0;
@@ -32,13 +42,16 @@ export class Output {
   #idle: (() => void)[] = [];
   #sends = 0;
 
-  constructor(send: Send) {
+  constructor(send: Send, spill: Spill | null) {
     this.#send = send;
+    this.#spill = spill;
   }
 
   write(bytes: Buffer): void {
     if (this.#failed) return;
-    this.#queue.push(bytes);
+    const queues = this.#spill === null || (this.#spill.bytes === 0 && this.#queuedBytes < memoryBytesMax);
+    if (!queues && this.#late.length === 0 && this.#spill.append(bytes)) return;
+    (queues ? this.#queue : this.#late).push(bytes);
     this.#queuedBytes += bytes.length;
     if (this.#sendingBytes === 0) this.#next();
     if (!this.#congested && this.#queuedBytes > queueBytesHigh) {
@@ -70,6 +83,7 @@ export class Output {
     if (error !== null && !this.#failed) {
       this.#failed = true;
       this.#queue = [];
+      this.#late = [];
       this.#queuedBytes = 0;
       this.onClosed(error);
     }
@@ -77,10 +91,23 @@ export class Output {
       this.#congested = false;
       this.onCongestion(false);
     }
+    if (this.#queue.length === 0 && !this.#failed) this.#refill();
     if (this.#queue.length > 0) this.#next();
     const waiting = this.#idle;
     this.#idle = [];
     for (const resolve of waiting) resolve();
+  }
+
+  /** The next oldest after the queue. */
+  #refill(): void {
+    if (this.#spill !== null && this.#spill.bytes > 0) {
+      const bytes = this.#spill.take(spillTakeBytes);
+      this.#queue.push(bytes);
+      this.#queuedBytes += bytes.length;
+    } else {
+      this.#queue = this.#late;
+      this.#late = [];
+    }
   }
 }
 
@@ -91,13 +118,15 @@ function timeout(delayMs: number): Promise<void> {
 /** Standard output by what it is: pipes and sockets through Node's stream, files and terminals by descriptor. */
 export function standardOutput(): Output {
   const stat = fstatSync(1);
-  if (stat.isFIFO() || stat.isSocket()) return new Output(sendToStream(process.stdout));
-  return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal() : 1));
+  if (stat.isFile()) return fileOutput(1); // a disk is no slower than the one that the spill would use
+  const spill = new Spill(tmpdir());
+  if (stat.isFIFO() || stat.isSocket()) return new Output(sendToStream(process.stdout), spill);
+  return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal() : 1), spill);
 }
 
 /** A regular file. */
 export function fileOutput(descriptor: number): Output {
-  return new Output(sendToDescriptor(descriptor));
+  return new Output(sendToDescriptor(descriptor), null);
 }
 
 /** Standard output's terminal opened anew: O_NONBLOCK on descriptor 1 itself would be shared with the user's shell. */

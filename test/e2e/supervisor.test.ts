@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -287,6 +287,18 @@ describe('clusterctl start', () => {
     await run.seen(/tick/);
     run.child.stdout?.destroy();
     expect((await run.ended).code).toBe(0);
+  });
+
+  it('does not slow its processes while its output is stuck', async () => {
+    procfile('a: echo up; head -c 40000000 /dev/zero | tr "\\0" "z" | fold -w 99; echo finished; echo > done\n');
+    const run = clusterctl('start', '--history=false', '--timestamps=false');
+    await run.seen(/up/);
+    run.child.stdout?.pause();
+    await expect.poll(() => existsSync(join(cwd, 'done')), { timeout: 20_000 }).toBe(true);
+    run.child.stdout?.resume();
+    await run.ended;
+    expect(run.stdout.toString().match(/z/g)?.length).toBe(40_000_000);
+    expect(run.lines.at(-2)).toMatch(/zfinished$/);
   });
 
   it('ends its processes while its output is stuck', async () => {

@@ -126,15 +126,24 @@ async function supervise(
   output.onClosed = () => supervisor.stopAll(policy.stopSignal);
   process.stderr.on('error', () => supervisor.stopAll(policy.stopSignal));
   process.on('exit', () => supervisor.killNow());
+  let giveUp: () => void = () => {};
+  const givenUp = new Promise<void>((resolve) => {
+    giveUp = resolve;
+  });
   listenForSignals(
     (signal) => supervisor.stopAll(stopSignal === 'same' ? signal : stopSignal),
-    () => supervisor.killAll(),
+    () => {
+      supervisor.killAll();
+      giveUp();
+    },
   );
   const control = options['rpc-server'] ? await listenForControl(supervisor, source) : null;
 
   const result = await supervisor.run();
   await control?.close();
-  await Promise.all([output.flush(flushPatienceMs), ...[...histories.values()].map((history) => history.close())]);
+  // A slow reader gets everything, as long as the user has the patience.
+  await Promise.race([output.flush(flushPatienceMs), givenUp]);
+  await Promise.all([...histories.values()].map((history) => history.close()));
   if (result.failure !== null) complain(`${result.failure.name} ${describeExit(result.failure.exit)}`);
   return exitCodeOf(result, options['exit-code']);
 }
