@@ -6,7 +6,7 @@ import { helpText } from './help.ts';
 import { suggest } from './suggest.ts';
 import { remoteWords, syntax } from './syntax.ts';
 
-const commands = ['start', 'check', 'run', 'exec', 'status', 'logs', 'wait', 'env', 'version', 'help'];
+const commands = ['start', 'check', 'export', 'run', 'exec', 'status', 'logs', 'wait', 'env', 'version', 'help'];
 
 /** Set when the program is bundled. */
 const version = process.env['CLUSTERCTL_VERSION'] ?? 'unbundled';
@@ -28,6 +28,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'version':
       return print(`clusterctl ${version}\n`);
     case 'check':
+      if (values.portable) return (await import('./commands/check-portable.ts')).checkPortable(values);
       return (await import('./commands/check.ts')).check(values);
     case 'export':
       return runExport(parsed.value, from);

@@ -13,19 +13,27 @@ const problemsShownMax = 20;
 
 /** A Procfile with at least one entry, its problems printed; or the exit code after its errors have been printed. */
 export function readProcfile(file: string): Result<Procfile, number> {
+  const read = readProcfileText(file);
+  return read.ok ? usable(parseProcfile(read.value.name, read.value.text)) : read;
+}
+
+/** The text of the file, and the name under which problems are reported; or the exit code after the error has been printed. */
+export function readProcfileText(file: string): Result<{ readonly name: string; readonly text: string }, number> {
   const name = file === '-' ? 'stdin' : file;
-  let text: string;
   try {
-    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+    return ok({ name, text: readFileSync(file === '-' ? 0 : file, 'utf8') });
   } catch (error) {
     complain(`${name}: ${reason(error)}`);
     return err(exitCode.failed);
   }
-  const procfile = parseProcfile(name, text);
+}
+
+/** The Procfile, if it has entries and no errors; its problems are printed. */
+export function usable(procfile: Procfile): Result<Procfile, number> {
   printProblems(procfile.problems);
   if (procfile.problems.some((problem) => problem.severity === 'error')) return err(exitCode.usage);
   if (procfile.entries.length === 0) {
-    complain(`${name}: no valid entry: write a line such as \`web: node server.js\``);
+    complain(`${procfile.file}: no valid entry: write a line such as \`web: node server.js\``);
     return err(exitCode.failed);
   }
   return ok(procfile);
