@@ -72,6 +72,7 @@ export class Supervisor {
 
   /** Starts everything; resolves when the run is over and nothing of it is alive. */
   run(): Promise<RunResult> {
+    if (this.#stopping) return this.#result; // somebody was quicker
     this.#vigil = setInterval(() => {}, vigilMs);
     for (const process of this.processes) process.start();
     return this.#result;

@@ -132,6 +132,14 @@ describe('clusterctl run, from another terminal', () => {
     expect((await command(['run', 'list']))[0]).toBe('web\ndb\n');
   });
 
+  it('does not wait for ever for a supervisor that is stopped', async () => {
+    const first = await started();
+    first.child.kill('SIGSTOP');
+    const [, complaint, code] = await command(['run', 'list']);
+    first.child.kill('SIGCONT');
+    expect([complaint, code]).toEqual([expect.stringContaining('no supervisor runs'), 1]);
+  });
+
   it('has no socket if none is wanted', async () => {
     await started('-rpc-server=false');
     expect(sockets()).toEqual([]);
