@@ -3,8 +3,8 @@
 export interface FirstCommand {
   /** As written: no quotes removed, nothing expanded. Empty if there is none. */
   readonly word: string;
-  /** The command, up to the operator after it. */
-  readonly text: string;
+  /** Where the operator after it begins, or the end of the line. */
+  readonly end: number;
   /** The operator after it; null at the end of the line. */
   readonly operator: ';' | '&&' | '||' | '|' | '&' | null;
 }
@@ -17,12 +17,12 @@ export function firstCommand(line: string): FirstCommand {
     const operator = operatorAt(line, at);
     if (operator !== null) {
       const isLast = /^\s*(?:#.*)?$/.test(line.slice(at + operator.length));
-      return { word, text: line.slice(start, at).trim(), operator: operator === ';' && isLast ? null : operator };
+      return { word, end: at, operator: operator === ';' && isLast ? null : operator };
     }
     if (line[at] === '#' && (at === start || /\s/.test(line[at - 1] ?? ''))) break;
     at = pieceEnd(line, at);
   }
-  return { word, text: line.trim(), operator: null };
+  return { word, end: line.length, operator: null };
 }
 
 function operatorAt(line: string, at: number): Exclude<FirstCommand['operator'], null> | null {

@@ -40,15 +40,16 @@ export function comparePortability(text: string, { env, basePort }: Setting): Po
   // Every tool but goreman takes the base port from an env file.
   const fromEnv = /^\d{1,5}$/.test(env['PORT'] ?? '') ? Number(env['PORT']) : basePort;
   const readings = new Map(tools.map((tool) => [tool, readAs(tool, text, tool === 'goreman' ? basePort : fromEnv)]));
+  const running = new Map([...readings].filter(([, { lines }]) => lines.every((line) => line.type !== 'refused')));
   const raws = text.split('\n');
   const entries = new Map(parseProcfile('', text).entries.map((entry) => [entry.line, entry]));
   const differences = lexProcfile(text).flatMap((line) => {
     const entry = entries.get(line.line) ?? null;
     const all = [...lineDifferences(line, raws[line.line - 1] ?? '', entry, readings)];
     if (line.type !== 'pair' || entry === null) return all;
-    const runBy = (tool: Tool) => readings.get(tool)?.lines[line.line - 1]?.type === 'entry';
+    const runBy = (tool: Tool) => running.get(tool)?.lines[line.line - 1]?.type === 'entry';
     const port = basePort + portStep * entry.index;
-    const details = [...commandDifferences(line, env), ...portDifferences(line, port, readings)];
+    const details = [...commandDifferences(line, env), ...portDifferences(line, port, running)];
     return [...all, ...details.filter((one) => one.tools.every(runBy))].sort((a, b) => a.column - b.column);
   });
   return { readings, differences };
@@ -138,7 +139,7 @@ function* commandDifferences(line: Extract<Line, { type: 'pair' }>, env: Setting
     line: line.line,
     column: command.column + characters(command.text.slice(0, offset)),
   });
-  const { word, text, operator } = firstCommand(command.text);
+  const { word, end, operator } = firstCommand(command.text);
   if (isNoProgram(word)) {
     const hint = "put it into a script, or into sh -c '…'";
     const message = `it does not run: exec is put before it, and ${word} is no program`;
@@ -146,7 +147,7 @@ function* commandDifferences(line: Extract<Line, { type: 'pair' }>, env: Setting
   } else if (operator === ';' || operator === '&&' || operator === '||') {
     const hint = "put the command into a script, or into sh -c '…'";
     const message = `nothing after the first \`${operator}\` runs: exec is put before the command`;
-    yield { ...at(text.length), code: 'exec', tools: ['forego'], message, hint };
+    yield { ...at(end), code: 'exec', tools: ['forego'], message, hint };
   }
   if (/(?<!\\)(?:\\\\)*\\$/.test(command.text)) {
     const hint = 'a Procfile has no continuation lines: put the command on one line, or in a script';
