@@ -122,7 +122,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
       transports.push(transport);
       return transport;
     },
-    peerVersions: fetchVersions,
+    peerVersions: (members) => fetchVersions(members, logger.at('peer-versions.ts')),
     failed: (error) => end({ type: 'failed', error }),
     removed: () => end({ type: 'removed' }),
   });
@@ -131,7 +131,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   member.start();
   for (const transport of transports) {
     opened.add(() => transport.close());
-    servePeers(ports.value.peer, transport, opened);
+    servePeers(ports.value.peer, transport, logger, opened);
   }
   logger.info('now serving peer/client/metrics', {
     'local-member-id': formatId(member.memberId),
@@ -209,6 +209,11 @@ async function openMemberLog(
 ): Promise<Result<OpenedLog, string>> {
   const memberInitialized = await walExists(nodeDisk, walFolder(config));
   const processors = availableParallelism();
+  const directory = { 'data-dir': config.dataDir, 'dir-type': memberInitialized ? 'member' : 'empty' };
+  logger.info(
+    memberInitialized ? 'server has already been initialized' : 'Initialize and start etcd server',
+    directory,
+  );
   logger.info(
     'starting an etcd server',
     startFields(config, { version: serverVersion, memberInitialized, processors }),
@@ -261,13 +266,18 @@ function versionJson(member: Member): string {
   });
 }
 
-function servePeers(ports: readonly ClaimedPort[], transport: PeerTransport, opened: Opened): void {
+function servePeers(ports: readonly ClaimedPort[], transport: PeerTransport, logger: Logger, opened: Opened): void {
   const server = http.createServer(
     { noDelay: true, requestTimeout: 300_000, keepAliveTimeout: 60_000 },
     transport.handler,
   );
   opened.add(async () => server.closeAllConnections());
-  for (const port of ports) port.serve((socket) => server.emit('connection', socket));
+  for (const port of ports) {
+    const { address } = port.url;
+    logger.info('serving peer traffic', { address });
+    opened.add(async () => logger.info('stopped serving peer traffic', { address }));
+    port.serve((socket) => server.emit('connection', socket));
+  }
 }
 
 function serveClients(
@@ -296,6 +306,7 @@ function serveClients(
     counters: healthCounters(metrics.member),
   };
   logger.info('ready to serve client requests');
+  logger.info('grpc service status changed', { service: '', status: 'SERVING' });
   const clientPort = createClientPort({ grpc, http1: httpHandler(options) });
   opened.add(() => clientPort.close(drainMs));
   for (const port of ports.client) {

@@ -1,20 +1,34 @@
 /** Asks the other members for their versions, over their peer ports: what the cluster version is decided from. */
 import http from 'node:http';
+import { errnoText } from '../base/go-errno.ts';
+import { goQuote } from '../base/go-quote.ts';
+import { formatId } from './cluster/ids.ts';
+import type { Logger } from './log/logger.ts';
 import type { ClusterMember } from './member/api.ts';
 
 const answerTimeoutMs = 1_000;
 const bodyBytesMax = 64 * 1024;
 
 /** One answer for each member, in their order: its `etcdserver` version, or null. Never rejects. */
-export function fetchVersions(members: readonly ClusterMember[]): Promise<readonly (string | null)[]> {
-  return Promise.all(members.map(fetchVersion));
+export function fetchVersions(members: readonly ClusterMember[], logger: Logger): Promise<readonly (string | null)[]> {
+  return Promise.all(members.map((member) => fetchVersion(member, logger)));
 }
 
-async function fetchVersion(member: ClusterMember): Promise<string | null> {
+async function fetchVersion(member: ClusterMember, logger: Logger): Promise<string | null> {
+  const remote = { 'remote-member-id': formatId(member.id) };
+  let lastError = 'no peer URL';
   for (const url of member.peerUrls) {
-    const version = await ask(`${url}/version`).catch(() => null);
-    if (version !== null) return version;
+    const address = `${url}/version`;
+    try {
+      const version = await ask(address);
+      if (version !== null) return version;
+      lastError = `${address} answers without a version`;
+    } catch (error) {
+      lastError = `Get ${goQuote(address)}: dial tcp ${new URL(url).host}: connect: ${errnoText(error)}`;
+      logger.warn('failed to reach the peer URL', { address, ...remote, error: lastError });
+    }
   }
+  logger.warn('failed to get version', { ...remote, error: lastError });
   return null;
 }
 

@@ -179,7 +179,7 @@ export class Member implements MemberApi {
     return new RaftDriver(
       {
         id: log.memberId,
-        electionTick: Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs),
+        electionTick: this.electionTicks(),
         heartbeatTick: 1,
         storage,
         applied: 0,
@@ -249,6 +249,7 @@ export class Member implements MemberApi {
       this.driver.update((node) => node.campaign());
       return;
     }
+    this.logger.info('starting initial election tick advance', { 'election-ticks': this.electionTicks() });
     const founder = !this.log.restarted && voters[0]?.id === this.memberId;
     const startedMs = this.ports.clock.monotonicMs();
     const timer = this.ports.clock.every(peerCheckIntervalMs, () => {
@@ -265,8 +266,12 @@ export class Member implements MemberApi {
     this.starter = timer;
   }
 
+  private electionTicks(): number {
+    return Math.floor(this.config.electionTimeoutMs / this.config.heartbeatIntervalMs);
+  }
+
   private fastForward(activePeers: number): void {
-    const electionTicks = Math.floor(this.config.electionTimeoutMs / this.config.heartbeatIntervalMs);
+    const electionTicks = this.electionTicks();
     const ticks = electionTicks - slackTicks;
     if (ticks <= 0) return;
     this.logger.info('initialized peer connections; fast-forwarding election ticks', {
@@ -601,8 +606,12 @@ export class Member implements MemberApi {
         to: short,
       });
     }
+    this.logger.info('enabled capabilities for version', { 'cluster-version': short });
     // The schema follows the cluster version from 3.6 on; older ones have no version of their own.
-    if (version.startsWith('3.6')) this.schemaVersion = '3.6.0';
+    if (version.startsWith('3.6') && this.schemaVersion === '') {
+      this.schemaVersion = '3.6.0';
+      this.logger.info('updated storage version', { 'new-storage-version': this.schemaVersion });
+    }
   }
 
   private async serverVersions(): Promise<readonly (string | null)[]> {
