@@ -24,16 +24,21 @@ function keyOf(revision: number): Buffer {
 
 interface Cost {
   readonly wallMs: number;
+  /** Of all threads: also of those that write, sync and collect garbage. */
   readonly cpuMs: number;
+  /** How long the main thread was busy. */
+  readonly busyMs: number;
 }
 
-/** CPU is all threads': the main thread's share is what is left without the write and sync calls. */
 async function measured(action: () => Promise<unknown>): Promise<Cost> {
   const cpu = process.cpuUsage();
+  const before = performance.eventLoopUtilization();
   const start = performance.now();
   await action();
   const { user, system } = process.cpuUsage(cpu);
-  return { wallMs: performance.now() - start, cpuMs: (user + system) / 1000 };
+  const wallMs = performance.now() - start;
+  const { active } = performance.eventLoopUtilization(before);
+  return { wallMs, cpuMs: (user + system) / 1000, busyMs: active };
 }
 
 function report(what: string, costs: readonly Cost[], count: number): void {
@@ -42,8 +47,10 @@ function report(what: string, costs: readonly Cost[], count: number): void {
   const cpu = sorted((cost) => cost.cpuMs);
   const at = (values: readonly number[], share: number) =>
     (values[Math.floor((values.length - 1) * share)] ?? 0).toFixed(1);
+  const busy = sorted((cost) => cost.busyMs);
   const each = ((cpu[Math.floor(cpu.length / 2)] ?? 0) * 1000) / count;
-  const spread = `wall ${at(wall, 0.5)} ms (worst ${at(wall, 1)}), CPU ${at(cpu, 0.5)} ms (worst ${at(cpu, 1)})`;
+  const main = `main thread ${at(busy, 0.5)} ms (worst ${at(busy, 1)})`;
+  const spread = `wall ${at(wall, 0.5)} ms (worst ${at(wall, 1)}), ${main}, CPU ${at(cpu, 0.5)} ms (worst ${at(cpu, 1)})`;
   console.log(`${what}: ${spread}, ${each.toFixed(2)} µs each`);
 }
 

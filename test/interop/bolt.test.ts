@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/prng.ts';
 import { check } from '../../src/server/storage/bolt/check.ts';
 import { BoltDb } from '../../src/server/storage/bolt/db.ts';
+import { lockDirectory } from '../../src/server/storage/directory-lock.ts';
 import { nodeDisk } from '../../src/server/storage/node-disk.ts';
 import { act, bytes, contentOf, emptyModel, type ModelBucket, printModel } from '../server/storage/bolt/model.ts';
 import { freePorts } from '../support/ports.ts';
@@ -170,6 +171,8 @@ describe.skipIf(etcd === null || etcdctl === null || etcdutl === null)(
 
     it('of etcd’s is read by us after kill -9 under load, changed, and taken back by etcd', async () => {
       await startReal('--backend-batch-interval=5ms');
+      // etcd locks the file, and our lock is of the same kind.
+      expect(await lockDirectory(dbPath())).toMatchObject({ ok: false, error: { type: 'held' } });
       const load = (async () => {
         for (let i = 0; ; i++) await ctl('put', `key-${i % 50}`, `value ${i} ${'x'.repeat((i * 97) % 6000)}`);
       })().catch(() => undefined);

@@ -201,6 +201,7 @@ export class BoltDb {
     const size = grown(this.fileSize, meta.highWater, meta.pageSize);
     if (size.fileBytes > this.fileSize.fileBytes) {
       await this.pager.file.truncate(size.fileBytes);
+      // As bbolt does: there were file systems whose fdatasync forgot a length that only truncate had changed.
       await this.pager.file.sync();
     }
     this.fileSize = size;

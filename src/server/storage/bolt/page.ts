@@ -8,7 +8,7 @@
  * Hot: a page is not taken apart, but searched where it lies.
  */
 import { err, ok, type Result } from '../../../base/result.ts';
-import { compareBytes, readU16, readU32, readU64 } from './bytes.ts';
+import { readU16, readU32, readU64 } from './bytes.ts';
 import type { Child, Items } from './items.ts';
 
 export const pageHeaderBytes = 16;
@@ -72,6 +72,21 @@ export class Page implements Items {
     return size - key.length;
   }
 
+  /** Whether the key there is above the one before it. */
+  ascends(index: number): boolean {
+    const { bytes } = this;
+    const before = this.keyStart(index - 1);
+    const start = this.keyStart(index);
+    const sizeBefore = this.keySize(index - 1);
+    const size = this.keySize(index);
+    const length = Math.min(sizeBefore, size);
+    for (let i = 0; i < length; i++) {
+      const difference = (bytes[start + i] ?? 0) - (bytes[before + i] ?? 0);
+      if (difference !== 0) return difference > 0;
+    }
+    return size > sizeBefore;
+  }
+
   /** Bytes up to the end of the last item; what follows is padding. */
   get dataBytes(): number {
     if (this.count === 0) return elementAt(0);
@@ -110,7 +125,7 @@ export function parsePage(bytes: Uint8Array, id: number, highWater: number): Res
   const fault = page.isLeaf ? leafFault(page) : branchFault(page, highWater);
   if (fault !== null) return err(fault);
   for (let i = 1; i < page.count; i++) {
-    if (compareBytes(page.key(i - 1), page.key(i)) >= 0) return err(`key ${i} is not above key ${i - 1}`);
+    if (!page.ascends(i)) return err(`key ${i} is not above key ${i - 1}`);
   }
   return ok(page);
 }

@@ -41,7 +41,7 @@ export class Pager {
 
   /** Keeps a page that was just written and will be asked for soon. `bytes` is copied. */
   remember(bytes: Uint8Array, id: number): void {
-    const parsed = parsePage(Uint8Array.from(bytes), id, this.highWater);
+    const parsed = parsePage(new Uint8Array(bytes), id, this.highWater);
     invariant(parsed.ok, 'a page that was written is sound');
     this.cache.add(parsed.value);
   }

@@ -146,6 +146,31 @@ describe('a damaged file', () => {
     await db.close();
   });
 
+  it('makes a commit fail that needs the page, and leaves the database as it was', async () => {
+    const disk = await diskWith(file);
+    const db = await BoltDb.open(disk, path, { cacheBytesMax: 0 });
+    const [leaf = 0] = (await pagesInUse()).filter((id) => file.readUInt16LE(id * pageSize + 8) === 2);
+    disk.flipBit(path, leaf * pageSize + 10, 0);
+    const deletion = async () => {
+      const tx = db.beginWrite();
+      const key = await tx.bucket(bytes('key'));
+      for (let revision = 1; revision < 20; revision++) {
+        const position = Buffer.alloc(17);
+        position[7] = revision;
+        position[8] = 0x5f;
+        key?.delete(position);
+      }
+      await tx.commit();
+    };
+    const { operations } = disk;
+    await expect(deletion()).rejects.toThrow(`database /data/db is corrupt: page ${leaf}: `);
+    expect(disk.operations).toBe(operations);
+    disk.flipBit(path, leaf * pageSize + 10, 0);
+    await deletion();
+    expect(await check(db)).toEqual([]);
+    await db.close();
+  });
+
   it('does not harm other readers: an error of a read is no error of the database', async () => {
     const db = await BoltDb.open(await diskWith(file), path);
     await expect(db.read(() => Promise.reject(new Error('enough')))).rejects.toThrow('enough');

@@ -5,6 +5,7 @@ import { seededRandom } from '../../../../src/base/prng.ts';
 import { check } from '../../../../src/server/storage/bolt/check.ts';
 import { BoltDb, type BoltOptions } from '../../../../src/server/storage/bolt/db.ts';
 import { BoltUsageError } from '../../../../src/server/storage/bolt/errors.ts';
+import { decodeMetaPage } from '../../../../src/server/storage/bolt/meta.ts';
 import { keyBytesMax } from '../../../../src/server/storage/bolt/write-bucket.ts';
 import { SimDisk } from '../../../../src/sim/disk.ts';
 import { act, bytes, contentOf, copyModel, emptyModel, latin1, printModel, smallHabits } from './model.ts';
@@ -63,6 +64,78 @@ describe('a database', () => {
       await db.close();
     },
   );
+
+  it('keeps a small bucket inline, and gives back the pages of one that becomes small', async () => {
+    const db = await withKeys(3, { pageSize: 1024 });
+    const empty = db.size();
+    const resize = async (from: number, to: number) => {
+      const tx = db.beginWrite();
+      const bucket = (await tx.bucket(bytes('b'))) ?? expect.fail();
+      for (let i = from; i < to; i++) bucket.put(bytes(String(i).padStart(10, '0')), Buffer.alloc(100, i));
+      for (let i = to; i < from; i++) bucket.delete(bytes(String(i).padStart(10, '0')));
+      await tx.commit();
+      expect(await check(db)).toEqual([]);
+      let count = 0;
+      await db.read(async (read) => {
+        await (await read.bucket(bytes('b')))?.scan({ from: null, to: null }, () => ++count > 0);
+      });
+      expect(count).toBe(to);
+    };
+    let count = 3;
+    for (const next of [5, 2, 8, 1, 300, 7, 0, 200, 1, 0]) {
+      await resize(count, next);
+      count = next;
+    }
+    for (let i = 0; i < 2; i++) await resize(0, 0);
+    const tx = db.beginWrite();
+    (await tx.bucket(bytes('b')))?.put(bytes('last'), bytes('x'));
+    await tx.commit();
+    db.beginWrite().rollback();
+    // Two metas, the leaf of the buckets, and the one before it at most.
+    expect(db.inUse()).toBeLessThanOrEqual(empty);
+    await db.close();
+  });
+
+  it('writes the metas in turn, so that the last but one is left alone', async () => {
+    const disk = await newDisk();
+    const db = await BoltDb.open(disk, path);
+    const txids: (number | undefined)[][] = [];
+    for (let commit = 0; commit < 3; commit++) {
+      const tx = db.beginWrite();
+      await tx.createBucket(bytes(`bucket ${commit}`));
+      await tx.commit();
+      const file = await disk.open(path, 'read');
+      const start = Buffer.alloc(8192);
+      await file.read(start, 0);
+      await file.close();
+      txids.push([0, 4096].map((at) => decodeMetaPage(start.subarray(at))?.txid));
+    }
+    expect(txids).toEqual([
+      [2, 1],
+      [2, 3],
+      [4, 3],
+    ]);
+    await db.close();
+  });
+
+  it('writes nothing when there is nothing to write', async () => {
+    const disk = await newDisk();
+    const db = await BoltDb.open(disk, path);
+    const { operations } = disk;
+    const tx = db.beginWrite();
+    expect(await tx.bucket(bytes('b'))).toBeNull();
+    await tx.commit();
+    const second = db.beginWrite();
+    await second.createBucket(bytes('b'));
+    await second.commit();
+    const third = db.beginWrite();
+    (await third.bucket(bytes('b')))?.delete(bytes('not there'));
+    const written = disk.operations;
+    await third.commit();
+    expect(written).toBeGreaterThan(operations);
+    expect(disk.operations).toBe(written);
+    await db.close();
+  });
 
   it('lets readers see the state they began with, whatever is written meanwhile', async () => {
     const random = seededRandom(9);
