@@ -85,7 +85,9 @@ const pureFolders = [
   'src/raft',
   'src/server/mvcc',
   'src/server/apply',
+  'src/server/lease',
   'src/supervisor/procfile',
+  'src/supervisor/env-file',
 ];
 const impure =
   /\b(?:setTimeout|setInterval|setImmediate|queueMicrotask|Math\.random|Date\.now|new Date|performance\.now|process\.(?:env|hrtime|nextTick))\b/;
