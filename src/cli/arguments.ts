@@ -75,6 +75,22 @@ export function parseArguments<T extends FlagTable>(
   return ok({ command, words, values: values as FlagValues<T>, given });
 }
 
+/** The flag that a word such as `-x`, `--x=text` or `--no-x` is after `command`; null if there is none of that name. */
+export function findFlag<T extends FlagTable>(
+  syntax: Syntax<T>,
+  word: string,
+  command: string | null,
+): {
+  readonly name: string;
+  readonly flag: Flag<unknown>;
+  readonly negated: boolean;
+  readonly text: string | undefined;
+} | null {
+  const { name, text } = splitFlag(word);
+  const found = resolve(syntax, name, command);
+  return found === null ? null : { ...found, text };
+}
+
 function splitFlag(word: string): { readonly name: string; readonly text: string | undefined } {
   const body = word.replace(/^--?/, '');
   const equals = body.indexOf('=');

@@ -1,12 +1,11 @@
 /** The `clusterctl` command: reads the command line, then loads only what the command needs. */
 import type { Arguments } from './arguments.ts';
 import { parseArguments } from './arguments.ts';
+import { commandInfos } from './catalogue.ts';
 import { exitCode } from './exit-codes.ts';
 import { helpText } from './help.ts';
 import { suggest } from './suggest.ts';
 import { remoteWords, syntax } from './syntax.ts';
-
-const commands = ['start', 'check', 'export', 'run', 'exec', 'status', 'logs', 'wait', 'env', 'version', 'help'];
 
 /** Set when the program is bundled. */
 const version = process.env['CLUSTERCTL_VERSION'] ?? 'unbundled';
@@ -32,6 +31,10 @@ async function main(argv: readonly string[]): Promise<number> {
       return (await import('./commands/check.ts')).check(values);
     case 'export':
       return runExport(parsed.value, from);
+    case 'completion':
+      return completion(words[0]);
+    case '__complete':
+      return process.exit(await (await import('./commands/complete.ts')).complete(words));
     case 'env':
       return (await import('./commands/env.ts')).env(values);
     case 'start':
@@ -47,7 +50,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'logs':
       return (await import('./commands/logs.ts')).logs(words, values, given);
     default: {
-      const near = suggest(command, commands);
+      const near = suggest(command, Object.keys(commandInfos));
       const hint = near === null ? 'Run clusterctl help for the commands.' : `Did you mean ${near}?`;
       return fail(`unknown command ${command}\n${hint}`, exitCode.usage);
     }
@@ -59,6 +62,13 @@ async function start({ words, values, given }: Arguments<typeof syntax.flags>): 
   const code = await start({ names: words, options: values, given });
   // A terminal that takes no output, or a pipe that some stray process holds, must not keep a finished run alive.
   process.exit(code);
+}
+
+async function completion(shell: string | undefined): Promise<number> {
+  const { completionScripts } = await import('./completion/scripts.ts');
+  const script = completionScripts.get(shell ?? '');
+  if (script !== undefined) return print(script);
+  return fail(`completion needs a shell: ${[...completionScripts.keys()].join(', ')}`, exitCode.usage);
 }
 
 /** goreman's `export FORMAT LOCATION`, and foreman's; names after them choose entries. */
