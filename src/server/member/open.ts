@@ -79,7 +79,7 @@ async function found(
   options: WalOptions,
 ): Promise<Result<OpenedLog, string>> {
   const initialCluster = parseInitialCluster(config.initialCluster);
-  if (!initialCluster.ok) return initialCluster;
+  if (!initialCluster.ok) return err(`error setting up initial cluster: ${initialCluster.error}`);
   const bootstrap: BootstrapConfig = {
     name: config.name,
     initialCluster: initialCluster.value,

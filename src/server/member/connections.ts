@@ -1,0 +1,51 @@
+/** Who of the cluster this member is connected to, and since when. */
+import type { Membership } from '../cluster/membership.ts';
+import type { PeerTransport } from '../peer/transport.ts';
+
+export class Connections {
+  private readonly localId: bigint;
+  private readonly membership: Membership;
+  /** Null until the member has replayed its log: nobody is connected before. */
+  transport: PeerTransport | null = null;
+
+  constructor(localId: bigint, membership: Membership) {
+    this.localId = localId;
+    this.membership = membership;
+  }
+
+  /** Other members with a connection that works now. */
+  activePeers(): number {
+    return this.membership.members().filter(({ id }) => this.activeSince(id) !== null).length;
+  }
+
+  /** The voter, but for this member, whose connection is the oldest; null if none is connected. */
+  longestConnectedVoter(): bigint | null {
+    let best: { readonly id: bigint; readonly since: number } | null = null;
+    for (const { id } of this.membership.votingMembers()) {
+      const since = this.activeSince(id);
+      if (since !== null && (best === null || since < best.since)) best = { id, since };
+    }
+    return best?.id ?? null;
+  }
+
+  /** Whether the connection to a member has held since before that moment, milliseconds of the monotonic clock. */
+  connectedSince(id: bigint, sinceMs: number): boolean {
+    const active = this.activeSince(id);
+    return active !== null && active < sinceMs;
+  }
+
+  /** The same for a quorum of the voters, this member among them. */
+  quorumConnectedSince(sinceMs: number): boolean {
+    const voters = this.membership.votingMembers();
+    const connected = voters.filter(({ id }) => id === this.localId || this.connectedSince(id, sinceMs)).length;
+    return connected >= quorumOf(voters.length);
+  }
+
+  private activeSince(id: bigint): number | null {
+    return id === this.localId ? null : (this.transport?.activeSince(id) ?? null);
+  }
+}
+
+export function quorumOf(voters: number): number {
+  return Math.floor(voters / 2) + 1;
+}

@@ -1,0 +1,172 @@
+/**
+ * When this member campaigns without waiting for its timer, and how it gives leadership away. Raft's timers only ever serve liveness, so
+ * all of this is about speed: at start, when a leader's process dies, and when this member stops.
+ */
+import { Duration } from '../../base/duration.ts';
+import type { Clock, Random, Timer } from '../../base/ports.ts';
+import { formatId } from '../cluster/ids.ts';
+import type { Membership } from '../cluster/membership.ts';
+import type { EtcdConfig } from '../config/config.ts';
+import type { Logger } from '../log/logger.ts';
+import { type Connections, quorumOf } from './connections.ts';
+import type { RaftDriver } from './driver.ts';
+
+/** How often a starting member looks whether its peers are connected, and for how long before it counts ticks without them. */
+const peerCheckIntervalMs = 5;
+const peerCheckLimitMs = 5_000;
+
+/** Ticks kept when election ticks are fast-forwarded, so that a leader's heartbeat still finds a follower. */
+const slackTicks = 2;
+
+/** Survivors of a dead leader campaign within this time of the news, each at a moment of its own, so that votes rarely split. */
+const hurrySpreadMs = 60;
+
+export interface ElectionPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly driver: RaftDriver;
+  readonly membership: Membership;
+  readonly connections: Connections;
+}
+
+export type ElectionConfig = Pick<
+  EtcdConfig,
+  'electionTimeoutMs' | 'heartbeatIntervalMs' | 'initialElectionTickAdvance' | 'preVote'
+>;
+
+/** Ticks of one heartbeat interval that a follower grants its leader. */
+export function electionTicks(config: ElectionConfig): number {
+  return Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
+}
+
+export class Elections {
+  private readonly localId: bigint;
+  private readonly config: ElectionConfig;
+  private readonly ports: ElectionPorts;
+  private starter: Timer | null = null;
+  private hurry: Timer | null = null;
+  private readonly leaderListeners = new Set<(leader: bigint) => void>();
+
+  constructor(localId: bigint, config: ElectionConfig, ports: ElectionPorts) {
+    this.localId = localId;
+    this.config = config;
+    this.ports = ports;
+  }
+
+  stop(): void {
+    this.starter?.cancel();
+    this.hurry?.cancel();
+  }
+
+  /** A leader was elected, changed or lost (0n). */
+  leaderChanged(leader: bigint): void {
+    for (const listener of [...this.leaderListeners]) listener(leader);
+  }
+
+  /**
+   * Shortens the wait for the first election. A lone voter campaigns at once. A cluster that is being founded has no leader that could
+   * be disturbed, so its lowest id campaigns as soon as a quorum is connected. Otherwise, as etcd does, all but a few of the ticks
+   * that a follower grants its leader are skipped once the peers are there (--initial-election-tick-advance).
+   */
+  start(restarted: boolean): void {
+    const { clock, driver, logger, membership, connections } = this.ports;
+    const voters = membership.votingMembers();
+    if (voters.length === 1 && voters[0]?.id === this.localId) {
+      driver.update((node) => node.campaign());
+      return;
+    }
+    logger.info('starting initial election tick advance', { 'election-ticks': electionTicks(this.config) });
+    const founder = !restarted && voters[0]?.id === this.localId;
+    const startedMs = clock.monotonicMs();
+    const timer = clock.every(peerCheckIntervalMs, () => {
+      const active = connections.activePeers();
+      const connected = active + 1 >= quorumOf(voters.length);
+      const late = clock.monotonicMs() - startedMs >= peerCheckLimitMs;
+      if (!connected && !late && driver.leaderId === 0n) return;
+      timer.cancel();
+      if (driver.leaderId !== 0n || !connected) return;
+      if (founder) driver.update((node) => node.campaign());
+      else if (this.config.initialElectionTickAdvance) this.fastForward(active);
+    });
+    this.starter = timer;
+  }
+
+  private fastForward(activePeers: number): void {
+    const total = electionTicks(this.config);
+    const ticks = total - slackTicks;
+    if (ticks <= 0) return;
+    this.ports.logger.info('initialized peer connections; fast-forwarding election ticks', {
+      'local-member-id': formatId(this.localId),
+      'forward-ticks': ticks,
+      'forward-duration': Duration.fromMs(ticks * this.config.heartbeatIntervalMs),
+      'election-ticks': total,
+      'election-timeout': Duration.fromMs(this.config.electionTimeoutMs),
+      'active-remote-members': activePeers,
+    });
+    for (let tick = 0; tick < ticks; tick++) this.ports.driver.tick();
+  }
+
+  /**
+   * The process of a peer is gone. If it led, the lease that it holds protects nobody any more: this member drops it, so that it votes for
+   * others, and campaigns itself after a moment that differs between members. Always safe; with pre-vote it costs nothing if the news is
+   * wrong. Without pre-vote a campaign would disturb the others, so nothing is done.
+   */
+  peerProcessGone(id: bigint): void {
+    const { clock, driver, random } = this.ports;
+    if (!this.config.preVote || id === 0n || id !== driver.leaderId) return;
+    driver.update((node) => node.forgetLeader());
+    this.hurry?.cancel();
+    this.hurry = clock.after(random.below(hurrySpreadMs), () => {
+      if (driver.leaderId === 0n) driver.update((node) => node.campaign());
+    });
+  }
+
+  /** Hands leadership to the voter that has been connected the longest. Resolves at the latest after an election time-out. */
+  async transferLeadership(): Promise<void> {
+    const { clock, driver, logger, connections } = this.ports;
+    const leader = {
+      'local-member-id': formatId(this.localId),
+      'current-leader-member-id': formatId(driver.leaderId),
+    };
+    if (driver.leaderId !== this.localId) {
+      logger.info('skipped leadership transfer; local server is not leader', leader);
+      return;
+    }
+    const transferee = connections.longestConnectedVoter();
+    if (transferee === null) {
+      logger.info('skipped leadership transfer for single voting member cluster', leader);
+      return;
+    }
+    const fields = { ...leader, 'transferee-member-id': formatId(transferee) };
+    logger.info('leadership transfer starting', fields);
+    const startedMs = clock.monotonicMs();
+    const moving = this.otherLeader();
+    driver.update((node) => node.transferLeader(transferee));
+    if (await moving) {
+      logger.info('leadership transfer finished', {
+        ...fields,
+        took: Duration.fromMs(clock.monotonicMs() - startedMs),
+      });
+    } else {
+      const error = 'request timed out, leader transfer took too long';
+      logger.warn('leadership transfer failed', { ...fields, error });
+    }
+  }
+
+  /** Resolves to true when another member leads, to false after an election time-out. */
+  private otherLeader(): Promise<boolean> {
+    return new Promise((done) => {
+      const finish = (result: boolean): void => {
+        timer.cancel();
+        this.leaderListeners.delete(listener);
+        done(result);
+      };
+      const listener = (leader: bigint): void => {
+        if (leader !== 0n && leader !== this.localId) finish(true);
+      };
+      const timer = this.ports.clock.after(this.config.electionTimeoutMs, () => finish(false));
+      this.leaderListeners.add(listener);
+    });
+  }
+}
