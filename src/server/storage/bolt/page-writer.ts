@@ -23,6 +23,8 @@ export interface WriteTarget {
 
 /** Pages are cut from chunks of so many, because thousands of small buffers cost more than their bytes. */
 const chunkPages = 64;
+/** Leaves kept of one commit: enough for the last leaf of every bucket, which the next commit will change. */
+const warmLeavesMax = 64;
 
 export class PageWriter {
   /** All pages so far, in the order in which they were allocated. */
@@ -32,6 +34,7 @@ export class PageWriter {
   /** Pages that the written ones replace. */
   readonly replaced: Span[] = [];
   highWater: number;
+  private warmLeaves = 0;
   private readonly target: WriteTarget;
   private chunk: Buffer = Buffer.alloc(0);
 
@@ -57,7 +60,7 @@ export class PageWriter {
     if (node.origin !== null) this.replaced.push(node.origin);
     let from = 0;
     for (const to of splitPoints(node, this.target.pageSize, fillPercent)) {
-      const isWarm = !node.isLeaf || to === node.count;
+      const isWarm = !node.isLeaf || (to === node.count && this.warmLeaves++ < warmLeavesMax);
       add(node.key(from), this.writePage(node, from, to, isWarm));
       from = to;
     }

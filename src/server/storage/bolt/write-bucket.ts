@@ -2,7 +2,7 @@
  * A bucket in a write transaction. Puts and deletes are noted, and applied to the tree when the bucket is next read or committed:
  * only then may pages have to be loaded, so that noting is synchronous and cheap.
  */
-import { balanceTree, changeableChild } from './balance.ts';
+import { balanceTree } from './balance.ts';
 import { decodeBucketValue, encodeBucketValue, encodeInlineBucket, fitsInline, printName } from './bucket-value.ts';
 import { writeU64 } from './bytes.ts';
 import { Cursor } from './cursor.ts';
@@ -24,6 +24,10 @@ const valueBytesMax = 2 ** 31 - 2;
 const defaultFillPercent = 0.5;
 const fillPercentMin = 0.1;
 const fillPercentMax = 1;
+
+/** Pages that edits touch are read so many at once; a few are rather read through the cache. */
+const pagesAtOnceMax = 256;
+const pagesAtOnceMin = 8;
 
 const noBytes = new Uint8Array(0);
 
@@ -237,16 +241,34 @@ export class WriteBucket implements Tree {
   /** Resolves to whether anything changed: a page that did not is not written again. */
   private async apply(node: Node, edits: Edits, from: number, to: number): Promise<boolean> {
     if (node.isLeaf) return node.merge(edits, from, to);
+    const shares = shareOut(node, edits, from, to);
     let changed = false;
-    for (let start = from; start < to; ) {
-      const index = childIndexFor(node, edits.keys[start] ?? noBytes);
-      const end = index + 1 < node.count ? edits.lowerBound(node.key(index + 1), start, to) : to;
-      const before = node.child(index);
-      if (await this.apply(await changeableChild(node, index, this.pager), edits, start, end)) changed = true;
-      else node.setChild(index, before);
-      start = end;
+    for (let next = 0; next < shares.length; ) {
+      for (const child of await this.changeableChildren(node, shares, next)) {
+        const share = shares[next++];
+        if (share === undefined || !(await this.apply(child, edits, share.from, share.to))) continue;
+        node.setChild(share.index, child);
+        changed = true;
+      }
     }
     return changed;
+  }
+
+  /** At least the child of the share at `at`, and those after it that can be read with it. They are not in the branch yet. */
+  private async changeableChildren(branch: Node, shares: readonly Share[], at: number): Promise<Node[]> {
+    const first = branch.child(shares[at]?.index ?? 0);
+    if (typeof first !== 'number') return [first];
+    const ids = [first];
+    for (let i = at + 1; i < shares.length && ids.length < pagesAtOnceMax; i++) {
+      const child = branch.child(shares[i]?.index ?? 0);
+      if (typeof child !== 'number') break;
+      ids.push(child);
+    }
+    if (ids.length < pagesAtOnceMin || this.pager.cached(first) !== null) {
+      return [Node.fromPage(await this.pager.load(first))];
+    }
+    const pages = await this.pager.readRun(ids, 0, pagesAtOnceMax * this.pager.pageSize);
+    return pages.map((page) => Node.fromPage(page));
   }
 
   /** Gives up all pages of this bucket and of those in it. */
@@ -281,6 +303,25 @@ export class WriteBucket implements Tree {
   private readonly discardSpan = (span: Span | null): void => {
     if (span !== null) this.context.discarded.push(span);
   };
+}
+
+/** The edits from..to that concern the child at `index`. */
+interface Share {
+  readonly index: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Divides edits among the children of a branch, in order; children that none concerns are left out. */
+function shareOut(branch: Node, edits: Edits, from: number, to: number): Share[] {
+  const shares: Share[] = [];
+  for (let start = from; start < to; ) {
+    const index = childIndexFor(branch, edits.keys[start] ?? noBytes);
+    const end = index + 1 < branch.count ? edits.lowerBound(branch.key(index + 1), start, to) : to;
+    shares.push({ index, from: start, to: end });
+    start = end;
+  }
+  return shares;
 }
 
 function assertKey(key: Uint8Array): void {

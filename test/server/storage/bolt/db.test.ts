@@ -6,7 +6,7 @@ import { check } from '../../../../src/server/storage/bolt/check.ts';
 import { BoltDb, type BoltOptions } from '../../../../src/server/storage/bolt/db.ts';
 import { BoltUsageError } from '../../../../src/server/storage/bolt/errors.ts';
 import { decodeMetaPage } from '../../../../src/server/storage/bolt/meta.ts';
-import { keyBytesMax } from '../../../../src/server/storage/bolt/write-bucket.ts';
+import { keyBytesMax, type WriteBucket } from '../../../../src/server/storage/bolt/write-bucket.ts';
 import { SimDisk } from '../../../../src/sim/disk.ts';
 import { act, bytes, contentOf, copyModel, emptyModel, latin1, printModel, smallHabits } from './model.ts';
 
@@ -94,6 +94,55 @@ describe('a database', () => {
     // Two metas, the leaf of the buckets, and the one before it at most.
     expect(db.inUse()).toBeLessThanOrEqual(empty);
     await db.close();
+  });
+
+  it('gives back every page of deleted buckets once, also of buckets that were deleted in them before', async () => {
+    const db = await BoltDb.open(await newDisk(), path, { pageSize: 1024 });
+    const fill = async (bucket: WriteBucket) => {
+      for (let i = 0; i < 200; i++) bucket.put(bytes(`k${i}`), Buffer.alloc(50));
+    };
+    const first = db.beginWrite();
+    const outer = await first.createBucket(bytes('outer'));
+    for (const bucket of [outer, await outer.createBucket(bytes('inner'))]) await fill(bucket);
+    const inner = (await outer.bucket(bytes('inner'))) ?? expect.fail();
+    for (const name of ['a', 'b', 'c']) await fill(await inner.createBucket(bytes(name)));
+    await first.commit();
+    expect(await check(db)).toEqual([]);
+
+    const second = db.beginWrite();
+    const opened = await (await second.bucket(bytes('outer')))?.bucket(bytes('inner'));
+    await opened?.deleteBucket(bytes('a'));
+    await fill((await opened?.createBucket(bytes('new'))) ?? expect.fail());
+    (await opened?.bucket(bytes('b')))?.put(bytes('k1'), bytes('changed'));
+    await second.deleteBucket(bytes('outer'));
+    expect(await second.bucketNames()).toEqual([]);
+    await second.commit();
+    expect(await check(db)).toEqual([]);
+    db.beginWrite().rollback();
+    // Two metas, and the leaf of the buckets.
+    expect(db.inUse()).toBe(3 * 1024);
+    await db.close();
+  });
+
+  it('applies what was put between reads that overlap in the order of the puts', async () => {
+    const db = await withKeys(500, { pageSize: 1024, cacheBytesMax: 0 });
+    const tx = db.beginWrite();
+    const bucket = (await tx.bucket(bytes('b'))) ?? expect.fail();
+    const reads: Promise<Uint8Array | null>[] = [];
+    for (const value of ['one', 'two', 'three']) {
+      bucket.put(bytes('0000000100'), bytes(value));
+      bucket.put(bytes(value), bytes(value));
+      reads.push(bucket.get(bytes(value)));
+    }
+    expect((await Promise.all(reads)).map((value) => value && latin1(value))).toEqual(['one', 'two', 'three']);
+    expect(await bucket.get(bytes('0000000100'))).toEqual(bytes('three'));
+    await tx.commit();
+    expect(await check(db)).toEqual([]);
+    await db.read(async (read) => {
+      for (const value of ['one', 'two', 'three']) {
+        expect(await (await read.bucket(bytes('b')))?.get(bytes(value))).toEqual(bytes(value));
+      }
+    });
   });
 
   it('writes the metas in turn, so that the last but one is left alone', async () => {
@@ -206,6 +255,8 @@ describe('a database', () => {
     const copy = Buffer.concat(chunks);
     expect(copy.length).toBe(size);
     expect(chunks.length).toBeGreaterThan(2);
+    const [first = 0, second = 0] = [0, 1024].map((at) => decodeMetaPage(copy.subarray(at))?.txid);
+    expect(second).toBe(first - 1);
     const file = await disk.open('/data/copy', 'create');
     await file.writev([copy], 0);
     await file.close();
