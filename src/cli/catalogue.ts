@@ -5,6 +5,8 @@ import { remoteWords } from './syntax.ts';
 /** What the words after a command, or the value of a flag, are. */
 export type Kind =
   | { readonly type: 'words'; readonly words: readonly string[] }
+  /** These, or the path of a file. */
+  | { readonly type: 'wordsOrFiles'; readonly words: readonly string[] }
   /** Entries of the Procfile. */
   | { readonly type: 'entries' }
   /** What a supervisor runs; entries of the Procfile if none does. */
@@ -45,7 +47,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
   deadline: { summary: 'How long to wait', value: anything, spelling: 'timeout' },
   env: { summary: 'Env files, comma-separated (default .env)', value: files },
   'env-rules': { summary: 'Whose rules env files follow', value: oneOf('goreman', 'foreman') },
-  etcd: { summary: 'Which etcd entries run', value: oneOf('bundled', 'system') },
+  etcd: { summary: 'Which etcd entries run', value: { type: 'wordsOrFiles', words: ['bundled', 'system'] } },
   'exit-code': { summary: 'Whose exit code to pass on', value: oneOf('goreman', 'first', 'max') },
   'exit-on-error': { summary: 'End all when one fails', value: anything },
   'exit-on-stop': { summary: 'Stay when no process is left', value: anything, spelling: 'exit-on-stop=false' },

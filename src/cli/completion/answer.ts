@@ -20,6 +20,8 @@ export async function answer(wanted: Wanted, current: string, names: Names): Pro
   switch (kind.type) {
     case 'words':
       return list('words', fresh(kind.words), current);
+    case 'wordsOrFiles':
+      return /[/.~]/.test(current) ? 'files\n' : list('words', fresh(kind.words), current);
     case 'entries':
       return list('words', fresh(await names.entries()), current);
     case 'processes':
