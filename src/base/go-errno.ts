@@ -38,3 +38,9 @@ export function errnoCode(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error)) return null;
   return typeof error.code === 'string' ? error.code : null;
 }
+
+/** Go's fs.PathError ("mkdir /data: permission denied") for an error of node:fs that names its system call and path; else `errnoText`. */
+export function pathErrorText(error: unknown): string {
+  if (!(error instanceof Error) || !('syscall' in error) || !('path' in error)) return errnoText(error);
+  return `${String(error.syscall)} ${String(error.path)}: ${errnoText(error)}`;
+}

@@ -4,6 +4,7 @@
 import http from 'node:http';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { pathErrorText } from '../base/go-errno.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { ClaimedPort } from './claimed-port.ts';
 import { formatId } from './cluster/ids.ts';
@@ -195,7 +196,7 @@ async function lockMember(config: EtcdConfig): Promise<Result<() => Promise<void
   try {
     await nodeDisk.makeDirectory(folder);
   } catch (error) {
-    return err(`cannot access data directory: ${error instanceof Error ? error.message : String(error)}`);
+    return err(`cannot access data directory: ${pathErrorText(error)}`);
   }
   const lock = await lockDirectory(folder);
   return lock.ok ? lock : err(lock.error.message);

@@ -3,6 +3,7 @@
  * libuv repeats calls that a signal interrupted; short writes are repeated here.
  */
 import * as fs from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Disk, DiskFile, OpenMode } from '../../base/ports.ts';
 import { errorCode } from './os-error.ts';
 
@@ -22,8 +23,8 @@ export const nodeDisk: Disk = {
       throw error;
     }
   },
-  async makeDirectory(directory) {
-    await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory) {
+    return makeDirectories(resolve(directory));
   },
   rename(from, to) {
     return fs.promises.rename(from, to);
@@ -41,6 +42,27 @@ export const nodeDisk: Disk = {
     }
   },
 };
+
+/** mkdir -p. Node's own never ends where a directory exists but its file system refuses children with ENOENT, as /proc does. */
+async function makeDirectories(directory: string): Promise<void> {
+  const parent = dirname(directory);
+  try {
+    await makeOneDirectory(directory);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || parent === directory || (await nodeDisk.exists(parent))) throw error;
+    await makeDirectories(parent);
+    await makeOneDirectory(directory);
+  }
+}
+
+async function makeOneDirectory(directory: string): Promise<void> {
+  try {
+    await fs.promises.mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const there = errorCode(error) === 'EEXIST' ? await fs.promises.stat(directory) : null;
+    if (there === null || !there.isDirectory()) throw error;
+  }
+}
 
 /**
  * Up to here a write into the page cache takes less time than the two switches to a thread of the pool and back (some 10 µs against

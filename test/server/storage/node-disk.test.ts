@@ -28,6 +28,26 @@ describe('nodeDisk', () => {
     await file.close();
   });
 
+  it('makes a folder with its parents, once or again', async () => {
+    const folder = join(scratch, 'a', 'b', 'c');
+    await nodeDisk.makeDirectory(folder);
+    await nodeDisk.makeDirectory(folder);
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    await writeFile(join(scratch, 'plain'), '');
+    await expect(nodeDisk.makeDirectory(join(scratch, 'plain'))).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(nodeDisk.makeDirectory(join(scratch, 'plain', 'x'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'fails where a file system refuses folders, and does not try for ever',
+    async () => {
+      await expect(nodeDisk.makeDirectory('/proc/nothing/here')).rejects.toMatchObject({
+        code: 'ENOENT',
+        path: '/proc/nothing',
+      });
+    },
+  );
+
   it('writes little at once, and leaves much to the thread pool', async () => {
     const file = await nodeDisk.open(join(scratch, 'now'), 'create');
     expect(file.writeNow(Buffer.from('little'), 3)).toBe(true);
