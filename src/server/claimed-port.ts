@@ -2,7 +2,9 @@
  * A port that is listened on before there is anybody to serve it: connections are accepted and wait, as etcd's do while a member
  * starts. So a port in use is known before anything is written, and nobody is refused who comes early.
  */
-import { createServer, type Server, type Socket } from 'node:net';
+import { lstat, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { errnoCode } from '../base/go-errno.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { type EtcdUrl, socketTarget } from './config/urls.ts';
 
@@ -22,10 +24,11 @@ export class ClaimedPort {
   }
 
   /** Listens on the URL's address. The error is what Go says: "listen tcp 127.0.0.1:2380: bind: address already in use". */
-  static claim(url: EtcdUrl): Promise<Result<ClaimedPort, string>> {
+  static async claim(url: EtcdUrl): Promise<Result<ClaimedPort, string>> {
+    const target = socketTarget(url);
+    if ('path' in target) await removeAbandonedSocket(target.path);
     const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
     const port = new ClaimedPort(url, server);
-    const target = socketTarget(url);
     return new Promise((done) => {
       server.once('error', (error: NodeJS.ErrnoException) => done(err(listenError(url, error))));
       server.listen(target, () => {
@@ -77,6 +80,20 @@ export class ClaimedPort {
 }
 
 function ignore(): void {}
+
+/** A process that was killed leaves its socket's file, on which nobody can listen again. One that answers is left alone. */
+async function removeAbandonedSocket(path: string): Promise<void> {
+  const refused = await new Promise<boolean>((done) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      done(false);
+    });
+    probe.once('error', (error) => done(errnoCode(error) === 'ECONNREFUSED'));
+  });
+  const isSocket = refused && (await lstat(path)).isSocket();
+  if (isSocket) await unlink(path);
+}
 
 const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'bind: address already in use',

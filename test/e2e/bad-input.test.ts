@@ -19,8 +19,11 @@ async function lone(): Promise<{ cluster: TestCluster; member: TestMember }> {
 }
 
 /** Runs until the process ends by itself: its exit code, and its last log line. */
-async function startAndFail(member: TestMember): Promise<{ code: number | null; last: string }> {
-  member.start();
+async function startAndFail(
+  member: TestMember,
+  extraFlags: readonly string[] = [],
+): Promise<{ code: number | null; last: string }> {
+  member.start(extraFlags);
   const child = member.process;
   const code = await new Promise<number | null>((done) => child?.once('close', done));
   return { code, last: member.log.trimEnd().split('\n').at(-1) ?? '' };
@@ -81,6 +84,35 @@ describe('starting a member', () => {
     expect(code).toBe(1);
     expect(last).toContain(member.options.dataDir);
     expect(readFileSync(join(cluster.directory, 'infra1.etcd'), 'utf8')).toBe('not a directory');
+  });
+
+  it('says which folder cannot be made', async () => {
+    const { member } = await lone();
+    writeFileSync(`${member.options.dataDir}-file`, '');
+    const folder = `${member.options.dataDir}-file/member`;
+    const { code, stderr } = await run(bundledEtcd, [
+      `--data-dir=${member.options.dataDir}-file`,
+      `--listen-client-urls=${member.options.clientUrl}`,
+      `--advertise-client-urls=${member.options.clientUrl}`,
+      `--listen-peer-urls=${member.options.peerUrl}`,
+    ]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+      error: `cannot access data directory: mkdir ${folder}: not a directory`,
+    });
+  });
+
+  it('listens again on the Unix socket that a killed member left behind', async () => {
+    const { cluster, member } = await lone();
+    const onSocket = [`--listen-client-urls=unix://${cluster.directory}/client:1`];
+    await member.start(onSocket).ready;
+    await member.kill('SIGKILL');
+    await member.start(onSocket).ready;
+    // A socket that somebody answers on stays theirs.
+    const other = await lone();
+    const { code, last } = await startAndFail(other.member, onSocket);
+    expect(code).toBe(1);
+    expect(last).toContain('bind: address already in use');
   });
 
   it('refuses a WAL that is broken in the middle, names the place, and changes nothing', async () => {
