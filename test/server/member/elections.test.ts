@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../../src/base/ports.ts';
+import { seededRandom } from '../../../src/base/prng.ts';
+import { messageType, newMessage } from '../../../src/proto/raftpb.ts';
+import { Membership } from '../../../src/server/cluster/membership.ts';
+import { createLogger } from '../../../src/server/log/logger.ts';
+import { Connections } from '../../../src/server/member/connections.ts';
+import { Elections } from '../../../src/server/member/elections.ts';
+import { DriverBench } from '../../support/driver-bench.ts';
+
+const ids = [1n, 2n, 3n];
+
+/** Member 2 of three, with a clock moved by hand. */
+function bench(options: { readonly preVote: boolean }) {
+  const timers = new Map<() => void, number>();
+  let nowMs = 0;
+  const at = (delayMs: number, callback: () => void) => {
+    timers.set(callback, nowMs + delayMs);
+    return { cancel: () => timers.delete(callback) };
+  };
+  const clock: Clock = { now: () => nowMs, monotonicMs: () => nowMs, after: at, every: at };
+  const raft = new DriverBench(2n, ids, options.preVote);
+  const members = ids.map((id) => ({
+    id,
+    name: `m${id}`,
+    peerUrls: [`http://m${id}:1`],
+    clientUrls: [],
+    isLearner: false,
+  }));
+  const membership = new Membership({ clusterId: 9n, localId: 2n, members, removed: [], version: null });
+  const config = { electionTimeoutMs: 1000, heartbeatIntervalMs: 100, initialElectionTickAdvance: true, ...options };
+  const elections = new Elections(2n, config, {
+    clock,
+    random: seededRandom(1),
+    logger: createLogger({ level: 'error', format: 'json', sinks: [], nowUs: () => 0 }),
+    driver: raft.driver,
+    membership,
+    connections: new Connections(2n, membership),
+  });
+  return {
+    raft,
+    elections,
+    passMs(ms: number) {
+      raft.turn();
+      nowMs += ms;
+      for (const [callback, dueMs] of [...timers]) {
+        if (dueMs > nowMs) continue;
+        timers.delete(callback);
+        callback();
+      }
+      raft.turn();
+    },
+    /** Member 1 leads at term 2. */
+    follow() {
+      raft.driver.step(newMessage(messageType.heartbeat, 1n, 2n, { term: 2 }));
+      raft.turn();
+      while (raft.saves.length > 0) raft.disk();
+    },
+  };
+}
+
+describe('when the process of a peer is gone', () => {
+  it('a follower of it campaigns at once', () => {
+    const { raft, elections, passMs, follow } = bench({ preVote: true });
+    follow();
+    elections.peerProcessGone(1n);
+    passMs(60);
+    expect(raft.sentOf(messageType.preVote).map((message) => message.to)).toEqual([1n, 3n]);
+  });
+
+  it('nothing happens if it did not lead', () => {
+    const { raft, elections, passMs, follow } = bench({ preVote: true });
+    follow();
+    elections.peerProcessGone(3n);
+    passMs(60);
+    expect(raft.driver.leaderId).toBe(1n);
+    expect(raft.sentOf(messageType.preVote)).toEqual([]);
+  });
+
+  it('nothing happens without pre-vote, where a campaign would disturb the others', () => {
+    const { raft, elections, passMs, follow } = bench({ preVote: false });
+    follow();
+    elections.peerProcessGone(1n);
+    passMs(60);
+    expect(raft.driver.leaderId).toBe(1n);
+    expect(raft.sentOf(messageType.vote)).toEqual([]);
+  });
+
+  it('a follower that heard of a new leader meanwhile stays with it', () => {
+    const { raft, elections, passMs, follow } = bench({ preVote: true });
+    follow();
+    elections.peerProcessGone(1n);
+    raft.turn();
+    raft.driver.step(newMessage(messageType.heartbeat, 3n, 2n, { term: 3 }));
+    raft.turn();
+    while (raft.saves.length > 0) raft.disk();
+    passMs(60);
+    expect(raft.driver.leaderId).toBe(3n);
+    expect(raft.sentOf(messageType.preVote)).toEqual([]);
+  });
+});
