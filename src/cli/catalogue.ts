@@ -142,5 +142,5 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
     flags: [],
   },
   version: { summary: 'Print the version', operands: [], flags: [] },
-  help: { summary: 'Print help', operands: [oneOf('start')], flags: [] },
+  help: { summary: 'Print help', operands: [oneOf('start', 'export')], flags: [] },
 };

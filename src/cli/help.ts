@@ -11,10 +11,10 @@ Commands
   status [--json]      What runs, since when, how it ended
   logs [-f] [NAME…]    What was said; -n LINES, --since TIME, --grep PATTERN
   wait [NAME…]         Until --for=ready (default), leader or exit; --timeout T
-  check                Check the Procfile and print its entries
+  check [--portable]   Check the Procfile; compare what other tools make of it
   env [--explain]      Print what env files set
-  version              Print the version
-  help [start]         Print this, or all flags of start
+  export FORMAT DIR    Write files for systemd, upstart, supervisord or launchd
+  help [start|export]  Print help; also version, completion bash|zsh|fish
 
 Flags
   -f, --procfile FILE  The Procfile (default Procfile)
@@ -51,7 +51,33 @@ Ctrl-C ends all processes, a second Ctrl-C kills them.
 Example: clusterctl start -m etcd=3,web=1
 `;
 
+const exporting = `Usage: clusterctl export FORMAT DIR [NAME…] [flags]
+Writes the files with which systemd, upstart, supervisord or launchd run the
+Procfile as start does: commands, PORT, PS, env files, folder, grace period.
+      --app NAME         Begins the names of files (default app)
+      --user USER        Who runs it (default the app; '' for none)
+      --log DIR          For logs (default the journal, or /var/log/APP)
+      --force            Replace files that no export of this app wrote
+  -f, --procfile FILE    The Procfile (default Procfile)
+  -d, --basedir DIR      Change to this folder first; DIR above is not in it
+  -e, --env FILES        Comma-separated (default .env)
+  -m, --formation F      all=1,web=2: instances of each entry; others have none
+  -p, --base-port N      PORT of the first entry; +100 for each (default 5000)
+      --members N        No Procfile: a cluster of N etcd members
+      --etcd WHICH       bundled (default), system, or a binary or its folder
+  -t, --grace TIME       From the signal to end to SIGKILL (default 10s)
+Files of an export before that are not needed any more are removed.
+Example: clusterctl export systemd /etc/systemd/system --app shop -m web=2
+`;
+
 /** The help on a command, or the overview. */
 export function helpText(topic: string | null): string {
-  return topic === 'start' ? start : overview;
+  switch (topic) {
+    case 'start':
+      return start;
+    case 'export':
+      return exporting;
+    default:
+      return overview;
+  }
 }

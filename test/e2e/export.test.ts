@@ -111,6 +111,15 @@ describe('clusterctl export', () => {
     expect(third).toContain(join(folder, '.clusterctl/etcd3'));
   });
 
+  it('writes where the user is, of what is in the base folder', async () => {
+    mkdirSync(join(folder, 'app'));
+    write('app/Procfile', 'web: true\n');
+    expect((await run('export', 'systemd', 'out', '-d', 'app', '--log', 'logs')).code).toBe(0);
+    const unit = readFileSync(join(folder, 'out/app-web.1.service'), 'utf8');
+    expect(unit).toContain(`WorkingDirectory=${join(folder, 'app')}\n`);
+    expect(unit).toContain(`StandardOutput=append:${join(folder, 'logs')}/app-web.1.log\n`);
+  });
+
   it('has a file for each instance, and removes those of an export before', async () => {
     write('Procfile', 'web: true\nwork: true\n');
     await run('export', 'systemd', 'out', '-a', 'shop', '-m', 'web=2,work=1', '-p', '7000');

@@ -26,7 +26,7 @@ export interface ExportRequest extends RunRequest {
   /** As the user wrote them; undefined if left out. */
   readonly format: string | undefined;
   readonly location: string | undefined;
-  /** The folder to which `location` is relative: where the user is, not what --basedir says. */
+  /** The folder to which `location` and --log are relative: where the user is, not what --basedir says. */
   readonly from: string;
 }
 
@@ -56,7 +56,7 @@ export async function exportFiles(request: ExportRequest): Promise<number> {
   const files = generate(known, {
     name: options.app,
     user: user === '' ? null : user,
-    log: options.log === null ? null : resolve(options.log),
+    log: options.log === null ? null : resolve(request.from, options.log),
     cwd: process.cwd(),
     graceMs: options.grace,
     units: units.value,
