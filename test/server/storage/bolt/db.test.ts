@@ -124,6 +124,15 @@ describe('a database', () => {
     await db.close();
   });
 
+  it('opens a bucket once, however many ask for it', async () => {
+    const db = await withKeys(500, { cacheBytesMax: 0 });
+    const tx = db.beginWrite();
+    const [one, two] = await Promise.all([tx.bucket(bytes('b')), tx.bucket(bytes('b'))]);
+    expect(one).toBe(two);
+    tx.rollback();
+    await db.close();
+  });
+
   it('applies what was put between reads that overlap in the order of the puts', async () => {
     const db = await withKeys(500, { pageSize: 1024, cacheBytesMax: 0 });
     const tx = db.beginWrite();
@@ -213,6 +222,48 @@ describe('a database', () => {
     }
     await db.close();
   });
+
+  it.each([1, 2, 3])(
+    'serves many readers at once while it commits, on a disk where operations overtake each other (seed %i)',
+    async (seed) => {
+      const random = seededRandom(seed);
+      const delay = async () => {
+        for (let turns = random.below(20); turns > 0; turns--) await Promise.resolve();
+      };
+      const disk = new SimDisk(seededRandom(seed), { delay });
+      await disk.makeDirectory('/data');
+      const db = await BoltDb.open(disk, path, { pageSize: 1024, cacheBytesMax: 20_480 });
+      const model = emptyModel();
+      const states = new Map([[1, printModel(model)]]);
+      let writing = true;
+      const write = async () => {
+        for (let commit = 0; commit < 60; commit++) {
+          const tx = db.beginWrite();
+          await act(tx, model, random, 15);
+          // The commit makes the state visible before its promise tells us.
+          states.set(1 + states.size, printModel(model));
+          await tx.commit();
+        }
+        writing = false;
+      };
+      let reads = 0;
+      const read = async () => {
+        while (writing) {
+          const tx = db.beginRead();
+          const expected = states.get(tx.meta.txid);
+          // Twice: the second time from the cache, in part.
+          expect(printModel(await contentOf(tx.root))).toBe(expected);
+          expect(printModel(await contentOf(tx.root))).toBe(expected);
+          tx.close();
+          reads++;
+        }
+      };
+      await Promise.all([write(), read(), read(), read()]);
+      expect(reads).toBeGreaterThan(10);
+      expect(await check(db)).toEqual([]);
+      await db.close();
+    },
+  );
 
   it('uses pages again that were freed between two long readers', async () => {
     const db = await withKeys(2000);

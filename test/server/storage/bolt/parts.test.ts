@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../src/base/prng.ts';
+import { fitsInline } from '../../../../src/server/storage/bolt/bucket-value.ts';
 import { compareBytes, readU64, writeU64 } from '../../../../src/server/storage/bolt/bytes.ts';
 import { Edits } from '../../../../src/server/storage/bolt/edits.ts';
 import { FreePages, PageSet } from '../../../../src/server/storage/bolt/free-pages.ts';
@@ -94,6 +95,12 @@ describe('a node', () => {
     ]);
     expect(splitPoints(leaf, 1024, 0.9)).toEqual([9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 100]);
     expect(splitPoints(leafOf([3000, 3000, 10]), 1024, 0.5)).toEqual([3]);
+  });
+
+  it('is inline in its parent up to a quarter of a page', () => {
+    // A header of 16 bytes, an element of 16, a key of 4.
+    expect(fitsInline(leafOf([256 - 36]), 1024)).toBe(true);
+    expect(fitsInline(leafOf([257 - 36]), 1024)).toBe(false);
   });
 
   it('survives a round trip through a page', () => {
