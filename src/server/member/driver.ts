@@ -92,9 +92,11 @@ export class RaftDriver {
     this.wake();
   }
 
-  /** Takes back queued proposals that were never handed to Raft. */
-  dropQueued(isDropped: (data: Uint8Array) => boolean): void {
-    if (this.proposals.length > 0) this.proposals = this.proposals.filter((data) => !isDropped(data));
+  /** Takes back those of the proposals that were never handed to Raft, and tells which they are. */
+  dropQueued(proposals: ReadonlySet<Uint8Array>): ReadonlySet<Uint8Array> {
+    const dropped = new Set(this.proposals.filter((data) => proposals.has(data)));
+    if (dropped.size > 0) this.proposals = this.proposals.filter((data) => !dropped.has(data));
+    return dropped;
   }
 
   /** A message from another member. */

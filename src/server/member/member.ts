@@ -85,7 +85,8 @@ export class Member implements MemberApi {
   private readonly connections: Connections;
   private readonly elections: Elections;
   private readonly changes: ClusterChanges;
-  private leaderSinceMs: number | null = null;
+  /** When this member last became the leader. */
+  private electedMs: number | null = null;
   private firstCommitTerm = 0;
   private ticker: Timer | null = null;
   private confState: ConfState = emptyConfState;
@@ -136,7 +137,7 @@ export class Member implements MemberApi {
       {
         clock: ports.clock,
         propose: (data) => this.driver.propose(data),
-        dropQueued: (isDropped) => this.driver.dropQueued(isDropped),
+        dropQueued: (entries) => this.driver.dropQueued(entries),
         timeoutError: (startedMs) => this.timeoutError(startedMs),
         failed: () => ports.metrics.proposalsFailed.inc(),
       },
@@ -378,7 +379,7 @@ export class Member implements MemberApi {
     else
       raft.info(`raft.node: ${local} changed leader from ${formatId(previous)} to ${formatId(leader)} at term ${term}`);
     if (leader !== 0n) {
-      this.leaderSinceMs = this.ports.clock.monotonicMs();
+      if (this.isLeader()) this.electedMs = this.ports.clock.monotonicMs();
       this.ports.metrics.leaderChanges.inc();
       this.barrier.leaderChanged();
     }
@@ -396,12 +397,12 @@ export class Member implements MemberApi {
 
   /** etcd tells from the leader's history and the connections why a proposal was probably lost. */
   private timeoutError(startedMs: number): RpcError {
-    const electedMs = this.leaderSinceMs;
+    const { electedMs } = this;
     if (electedMs !== null && startedMs > electedMs - 2 * this.config.electionTimeoutMs && startedMs < electedMs) {
       return rpcErrors.timeoutDueToLeaderFail;
     }
     const leader = this.driver.leaderId;
-    if (leader === 0n) return rpcErrors.deadlineExceeded;
+    if (leader === 0n) return rpcErrors.timeout;
     const connected =
       leader === this.memberId
         ? this.connections.quorumConnectedSince(startedMs)

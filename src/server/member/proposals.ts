@@ -19,9 +19,9 @@ export interface ProposalPorts {
   readonly clock: Clock;
   /** Hands the entry to Raft, or queues it while there is no leader. */
   propose(data: Uint8Array): void;
-  /** Takes back those still queued. */
-  dropQueued(isDropped: (data: Uint8Array) => boolean): void;
-  /** What a client is told whose proposal was not applied in time. */
+  /** Takes back those of the entries that are still queued, and tells which they are. */
+  dropQueued(entries: ReadonlySet<Uint8Array>): ReadonlySet<Uint8Array>;
+  /** What a client is told whose proposal Raft took, but that was not applied in time. */
   timeoutError(startedMs: number): RpcError;
   failed(): void;
 }
@@ -88,11 +88,10 @@ export class Proposals {
       late.push(waiting);
     }
     if (late.length === 0) return;
-    const dropped = new Set(late.map(({ data }) => data));
-    this.ports.dropQueued((data) => dropped.has(data));
-    for (const { startedMs, done } of late) {
+    const queued = this.ports.dropQueued(new Set(late.map(({ data }) => data)));
+    for (const { data, startedMs, done } of late) {
       this.ports.failed();
-      done(err(this.ports.timeoutError(startedMs)));
+      done(err(queued.has(data) ? rpcErrors.deadlineExceeded : this.ports.timeoutError(startedMs)));
     }
   }
 }
