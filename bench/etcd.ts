@@ -75,20 +75,18 @@ const allLoads: readonly Load[] = [
 const only = option('only');
 const loads = only === undefined ? allLoads : allLoads.filter((one) => `${one.name} ${one.clients}c`.includes(only));
 
+/** Ports that nobody listens on, below the ephemeral range: no outgoing connection of the load generator can take one meanwhile. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const free = await new Promise<boolean>((done) => {
       const server = createServer();
-      await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+      server.once('error', () => done(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+    });
+    if (free && !ports.includes(port)) ports.push(port);
+  }
   return ports;
 }
 
@@ -122,7 +120,7 @@ async function startCluster(subject: Subject, members: number): Promise<Cluster>
         `--initial-cluster=${initial}`,
         '--log-level=error',
       ],
-      { stdio: 'ignore' },
+      { stdio: ['ignore', 'ignore', 'inherit'] },
     ),
   );
   const endpoints = Array.from({ length: members }, (_, i) => url(2 * i + 1));
@@ -134,6 +132,8 @@ async function startCluster(subject: Subject, members: number): Promise<Cluster>
         () => false,
       );
       if (healthy) break;
+      const ended = processes.find((child) => child.exitCode !== null);
+      if (ended !== undefined) throw new Error(`${subject.name}: a member exited with code ${ended.exitCode}`);
       if (Date.now() > deadline) throw new Error(`${subject.name}: no healthy cluster within 30 s`);
       await new Promise((done) => setTimeout(done, 20));
     }
