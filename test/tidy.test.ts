@@ -87,6 +87,7 @@ const pureFolders = [
   'src/server/apply',
   'src/server/lease',
   'src/supervisor/procfile',
+  'src/supervisor/export',
   'src/supervisor/env-file',
 ];
 const impure =

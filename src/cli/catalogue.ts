@@ -80,7 +80,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
 
 /** What is read by every command that reads the Procfile. */
 const inputs = ['procfile', 'basedir', 'env', 'env-rules'] as const;
-const choice = ['formation', 'members', 'base-port', 'set-ports', 'etcd', 'state-dir', 'grace'] as const;
+const choice = ['formation', 'members', 'base-port', 'set-ports', 'etcd', 'state-dir', 'grace', 'stop-signal'] as const;
 /** Which supervisor is meant. */
 const target = ['procfile', 'members', 'state-dir', 'rpc-port'] as const;
 
@@ -92,7 +92,6 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
     flags: [
       ...inputs,
       ...choice,
-      'stop-signal',
       'exit-on-error',
       'exit-on-stop',
       'exit-code',

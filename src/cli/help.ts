@@ -66,6 +66,7 @@ Procfile as start does: commands, PORT, PS, env files, folder, grace period.
       --members N        No Procfile: a cluster of N etcd members
       --etcd WHICH       bundled (default), system, or a binary or its folder
   -t, --grace TIME       From the signal to end to SIGKILL (default 10s)
+      --stop-signal SIG  TERM (default), INT, HUP or QUIT
 Files of an export before that are not needed any more are removed.
 Example: clusterctl export systemd /etc/systemd/system --app shop -m web=2
 `;

@@ -53,16 +53,20 @@ function basePort({ options, given }: RunRequest, added: Readonly<Record<string,
   return Number.isInteger(fromFile) && fromFile >= 0 ? fromFile : options['base-port'];
 }
 
-/** The generated clusters of these specs by name, as they were at the last start or made anew. */
+/**
+ * The generated clusters of these specs by name, as they were at the last start or made anew; the ports of those that are
+ * `starting` are free.
+ */
 export async function clustersOf(
   specs: readonly Spec[],
   stateDir: string,
+  starting: readonly Spec[] = specs,
 ): Promise<Result<ReadonlyMap<string, GeneratedCluster>, string>> {
   const clusters = new Map<string, GeneratedCluster>();
   for (const { cluster: name, clusterMembers } of specs) {
     if (name === null || clusters.has(name)) continue;
-    const starting = specs.filter((spec) => spec.cluster === name).map((spec) => spec.name);
-    const cluster = await loadOrCreateCluster(stateDir, name, clusterMembers, starting);
+    const members = starting.filter((spec) => spec.cluster === name).map((spec) => spec.name);
+    const cluster = await loadOrCreateCluster(stateDir, name, clusterMembers, members);
     if (!cluster.ok) return cluster;
     clusters.set(name, cluster.value);
   }

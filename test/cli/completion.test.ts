@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { findFlag, parseArguments } from '../../src/cli/arguments.ts';
 import { commandInfos, flagInfos } from '../../src/cli/catalogue.ts';
@@ -135,6 +136,12 @@ describe('completion', () => {
 });
 
 describe('the catalogue', () => {
+  it('has every command that there is', () => {
+    const main = readFileSync(new URL('../../src/cli/main.ts', import.meta.url), 'utf8');
+    const cases = [...main.matchAll(/^ {4}case '(\w+)':/gm)].map((match) => match[1] ?? '');
+    expect(Object.keys(commandInfos).sort()).toEqual(cases.filter((name) => !name.startsWith('__')).sort());
+  });
+
   it.each(Object.entries(commandInfos))(
     '%s offers flags that the command line takes, in few words',
     (command, info) => {

@@ -1,6 +1,8 @@
 /** `clusterctl export`: what the files run is what `start` runs, and nothing of somebody else's is lost. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Installation } from './supervisor-harness.ts';
@@ -109,6 +111,16 @@ describe('clusterctl export', () => {
     expect(third).toContain('env ETCD_NAME=etcd3\n');
     expect(third).toMatch(/^env ETCD_INITIAL_CLUSTER=etcd1=http:\S+,etcd2=http:\S+,etcd3=http:\S+$/m);
     expect(third).toContain(join(folder, '.clusterctl/etcd3'));
+    // Again, while a member of it runs.
+    const port = Number(/^env ETCD_LISTEN_CLIENT_URLS=http:\/\/127.0.0.1:(\d+)$/m.exec(third)?.[1]);
+    const taken = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(taken, 'listening');
+      expect((await run('export', 'upstart', 'out', '--members', '3')).code).toBe(0);
+      expect(readFileSync(join(folder, 'out/app-etcd-3.conf'), 'utf8')).toBe(third);
+    } finally {
+      taken.close();
+    }
   });
 
   it('writes where the user is, of what is in the base folder', async () => {

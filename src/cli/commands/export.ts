@@ -58,6 +58,8 @@ export async function exportFiles(request: ExportRequest): Promise<number> {
     user: user === '' ? null : user,
     log: options.log === null ? null : resolve(request.from, options.log),
     cwd: process.cwd(),
+    // An init system has no signal of its own to pass on.
+    stopSignal: options['stop-signal'] === 'same' ? 'SIGTERM' : options['stop-signal'],
     graceMs: options.grace,
     units: units.value,
   });
@@ -75,7 +77,8 @@ async function unitsOf(
   const etcd = specs.some(mentionsEtcd) ? etcdFolder(options) : ok(null);
   if (!etcd.ok) return etcd;
   const stateDir = stateDirOf(options);
-  const clusters = await clustersOf(specs, stateDir);
+  // The cluster may be running: this starts nothing.
+  const clusters = await clustersOf(specs, stateDir, []);
   if (!clusters.ok) return clusters;
   // The bundled etcd is a script that needs the node that runs this.
   const path = [etcd.value, dirname(process.execPath), added['PATH'] ?? systemPath].join(delimiter);

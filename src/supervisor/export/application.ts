@@ -20,7 +20,8 @@ export interface Application {
   readonly log: string | null;
   /** Absolute. */
   readonly cwd: string;
-  /** From the signal to end until SIGKILL. */
+  readonly stopSignal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT';
+  /** From that signal until SIGKILL. */
   readonly graceMs: number;
   readonly units: readonly Unit[];
 }

@@ -38,6 +38,8 @@ export function generate(format: ExportFormat, app: Application): Result<readonl
   for (const folder of [app.cwd, app.log ?? '']) {
     if (control.test(folder)) errors.add(`${JSON.stringify(folder)}: a folder with a control character in its name`);
   }
+  if (format === 'launchd' && app.stopSignal !== 'SIGTERM')
+    errors.add(`launchd stops with SIGTERM, never ${app.stopSignal}`);
   for (const { entry, command, env } of app.units) {
     if (impossible.test(command)) errors.add(`${entry}: ${format} has no way to write ${found(impossible, command)}`);
     for (const [key, value] of Object.entries(env)) {

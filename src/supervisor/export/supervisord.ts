@@ -21,7 +21,7 @@ function program(app: Application, unit: Unit): string[] {
     `command=${others.length === 0 ? '' : `/usr/bin/env ${others.join('')}`}/bin/sh -c ${word(unit.command)}`,
     'autostart=true',
     'autorestart=true',
-    'stopsignal=TERM',
+    `stopsignal=${app.stopSignal.slice('SIG'.length)}`,
     `stopwaitsecs=${seconds}`,
     // The shell alone would end at once, and leave its children behind.
     'stopasgroup=true',

@@ -38,6 +38,7 @@ function service(app: Application, unit: Unit, target: string): string {
     `StandardError=${log}`,
     `SyslogIdentifier=${name}`,
     'KillMode=control-group',
+    `KillSignal=${app.stopSignal}`,
     `TimeoutStopSec=${graceSeconds(app)}s`,
   ]);
 }

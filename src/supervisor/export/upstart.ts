@@ -26,6 +26,7 @@ function job(app: Application, unit: Unit): string[] {
   const log = app.log === null ? '' : ` >>${word(`${app.log}/${fileSafe(unit.entry)}-${unit.instance}.log`)} 2>&1`;
   return [
     'respawn',
+    `kill signal ${app.stopSignal.slice('SIG'.length)}`,
     `kill timeout ${graceSeconds(app)}`,
     '',
     ...plain.map(([key, value]) => `env ${key}=${value}`),

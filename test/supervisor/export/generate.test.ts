@@ -15,7 +15,16 @@ function unit(part: Partial<Unit>): Unit {
 }
 
 function application(units: readonly Unit[], part: Partial<Application> = {}): Application {
-  return { name: 'app', user: 'app', log: null, cwd: '/srv/app', graceMs: 10_000, units, ...part };
+  return {
+    name: 'app',
+    user: 'app',
+    log: null,
+    cwd: '/srv/app',
+    stopSignal: 'SIGTERM',
+    graceMs: 10_000,
+    units,
+    ...part,
+  };
 }
 
 function filesOf(format: ExportFormat, app: Application) {
@@ -99,6 +108,17 @@ describe.each(exportFormats)('export to %s', (format) => {
     const lineBreak = generate(format, application([unit({ env: { A: 'x\ny' } })]));
     if (format === 'systemd' || format === 'launchd') expect(lineBreak.ok).toBe(true);
     else expect(lineBreak).toEqual({ ok: false, error: [`A: ${format} has no way to write a line break in a value`] });
+  });
+
+  it('stops with the signal that is asked for', () => {
+    const files = generate(format, application([unit({})], { stopSignal: 'SIGINT', graceMs: 1_200 }));
+    if (format === 'launchd') {
+      expect(files).toEqual({ ok: false, error: ['launchd stops with SIGTERM, never SIGINT'] });
+    } else {
+      const text = files.ok ? files.value.map((file) => file.text).join('') : '';
+      expect(text).toMatch(/^(?:KillSignal=|stopsignal=|kill signal )(?:SIG)?INT$/m);
+      expect(text).toMatch(/^(?:TimeoutStopSec=2s|stopwaitsecs=2|kill timeout 2)$/m);
+    }
   });
 
   it('refuses two instances under one name', () => {
