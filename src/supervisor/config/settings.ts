@@ -1,0 +1,104 @@
+/** What `clusterctl.yaml` says about processes, and what that means for one of them. Pure. */
+import type { Result } from '../../base/result.ts';
+import { err, ok } from '../../base/result.ts';
+import type { Spec } from '../plan.ts';
+import type { Signal } from '../process-machine.ts';
+import type { ReadyCheck, Timing } from '../ready-check.ts';
+import { defaultExecTiming, defaultTiming } from '../ready-check.ts';
+import type { RestartPolicy } from '../restart-policy.ts';
+
+/** `$PORT` in a check stands for the PORT of the instance. */
+export type ReadySetting =
+  | { readonly type: 'started' }
+  | { readonly type: 'log'; readonly pattern: string }
+  | ({ readonly type: 'port'; readonly port: string } & Partial<Timing>)
+  /** `url` may be a path alone: on the PORT of the instance. */
+  | ({ readonly type: 'http'; readonly url: string; readonly status: number } & Partial<Timing>)
+  | ({ readonly type: 'exec'; readonly command: string } & Partial<Timing>);
+
+/** Of one process or of all; null and empty where nothing is said. */
+export interface Settings {
+  readonly ready: ReadySetting | null;
+  /** Names of entries or instances. */
+  readonly dependsOn: readonly string[];
+  readonly restart: Partial<RestartPolicy>;
+  readonly stopSignal: Signal | null;
+  readonly graceMs: number | null;
+  readonly env: Readonly<Record<string, string>>;
+  /** Relative to the folder of the file. */
+  readonly cwd: string | null;
+}
+
+export interface Config {
+  readonly defaults: Settings;
+  /** By the name of an entry or of an instance. */
+  readonly processes: ReadonlyMap<string, Settings>;
+}
+
+const nothing: Settings = {
+  ready: null,
+  dependsOn: [],
+  restart: {},
+  stopSignal: null,
+  graceMs: null,
+  env: {},
+  cwd: null,
+};
+
+export const emptyConfig: Config = { defaults: nothing, processes: new Map() };
+
+type Named = Pick<Spec, 'name' | 'entry'>;
+
+/** What is said about the instance itself: about its entry, and over that about the instance by its own name. */
+export function ownSettings(config: Config, { name, entry }: Named): Settings {
+  const ofEntry = config.processes.get(entry) ?? nothing;
+  return name === entry ? ofEntry : over(ofEntry, config.processes.get(name) ?? nothing);
+}
+
+/** `more` over `less`. */
+export function over(less: Settings, more: Settings): Settings {
+  return {
+    ready: more.ready ?? less.ready,
+    dependsOn: [...new Set([...less.dependsOn, ...more.dependsOn])],
+    restart: { ...less.restart, ...more.restart },
+    stopSignal: more.stopSignal ?? less.stopSignal,
+    graceMs: more.graceMs ?? less.graceMs,
+    env: { ...less.env, ...more.env },
+    cwd: more.cwd ?? less.cwd,
+  };
+}
+
+/** The names of the instances among `specs` that the settings of `spec` depend on; what is not to run is not waited for. */
+export function dependenciesOf(config: Config, spec: Named, specs: readonly Named[]): string[] {
+  const { dependsOn } = ownSettings(config, spec);
+  return specs.filter((one) => dependsOn.includes(one.name) || dependsOn.includes(one.entry)).map((one) => one.name);
+}
+
+/** The check with the PORT of the instance filled in. The error says that there is none. */
+export function resolveReady(setting: ReadySetting, port: number | null): Result<ReadyCheck, string> {
+  switch (setting.type) {
+    case 'started':
+    case 'log':
+      return ok(setting);
+    case 'port': {
+      const text = withPort(setting.port, port);
+      return text === null ? err(noPort) : ok({ ...defaultTiming, ...setting, port: Number(text) });
+    }
+    case 'http': {
+      const url = setting.url.startsWith('/') ? `http://127.0.0.1:$PORT${setting.url}` : setting.url;
+      const text = withPort(url, port);
+      return text === null ? err(noPort) : ok({ ...defaultTiming, ...setting, url: text });
+    }
+    case 'exec':
+      // Its shell knows PORT.
+      return ok({ ...defaultExecTiming, ...setting });
+  }
+}
+
+const noPort = 'ready: there is no PORT to ask at: name the port';
+
+function withPort(text: string, port: number | null): string | null {
+  const mention = /\$PORT\b|\$\{PORT\}/g;
+  if (port === null) return mention.test(text) ? null : text;
+  return text.replace(mention, String(port));
+}
