@@ -25,11 +25,7 @@ export async function balanceTree(root: Node, context: BalanceContext): Promise<
 }
 
 /** The child as a node, which takes the page's place in its parent. */
-export async function changeableChild(
-  branch: Node,
-  index: number,
-  context: Pick<BalanceContext, 'load'>,
-): Promise<Node> {
+async function changeableChild(branch: Node, index: number, context: Pick<BalanceContext, 'load'>): Promise<Node> {
   const child = branch.child(index);
   if (typeof child !== 'number') return child;
   const node = Node.fromPage(await context.load(child));

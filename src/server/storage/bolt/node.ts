@@ -104,31 +104,21 @@ export class Node implements Items {
     this.children = this.children.concat(right.children);
   }
 
-  /** A branch whose children have been written: the pages that came of each take its place. */
+  /** A branch whose children are being written: the pages that come of each take its place. */
   replaceChildren(write: (child: Node, add: (key: Uint8Array, page: number) => void) => void): void {
-    const { keys, children } = this;
-    const newKeys: Uint8Array[] = [];
-    const newChildren: Child[] = [];
-    for (let i = 0; i < children.length; i++) {
-      const child = this.childOf(children, i);
-      if (typeof child === 'number') {
-        newKeys.push(keys[i] ?? noBytes);
-        newChildren.push(child);
-        continue;
-      }
-      write(child, (key, page) => {
-        newKeys.push(key);
-        newChildren.push(page);
-      });
+    const keys: Uint8Array[] = [];
+    const children: Child[] = [];
+    const add = (key: Uint8Array, child: Child) => {
+      keys.push(key);
+      children.push(child);
+    };
+    for (let i = 0; i < this.count; i++) {
+      const child = this.child(i);
+      if (typeof child === 'number') add(this.key(i), child);
+      else write(child, add);
     }
-    this.keys = newKeys;
-    this.children = newChildren;
-  }
-
-  private childOf(children: readonly Child[], index: number): Child {
-    const child = children[index];
-    invariant(child !== undefined, 'a branch has a child for each key');
-    return child;
+    this.keys = keys;
+    this.children = children;
   }
 
   /**

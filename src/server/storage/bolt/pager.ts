@@ -41,7 +41,9 @@ export class Pager {
 
   /** Keeps a page that was just written and will be asked for soon. `bytes` is copied. */
   remember(bytes: Uint8Array, id: number): void {
-    const parsed = parsePage(new Uint8Array(bytes), id, this.highWater);
+    const own = Buffer.allocUnsafeSlow(bytes.length);
+    own.set(bytes);
+    const parsed = parsePage(own, id, this.highWater);
     invariant(parsed.ok, 'a page that was written is sound');
     this.cache.add(parsed.value);
   }

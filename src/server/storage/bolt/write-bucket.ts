@@ -2,13 +2,14 @@
  * A bucket in a write transaction. Puts and deletes are noted, and applied to the tree when the bucket is next read or committed:
  * only then may pages have to be loaded, so that noting is synchronous and cheap.
  */
+import { applyEdits } from './apply-edits.ts';
 import { balanceTree } from './balance.ts';
 import { decodeBucketValue, encodeBucketValue, encodeInlineBucket, fitsInline, printName } from './bucket-value.ts';
 import { writeU64 } from './bytes.ts';
 import { Cursor } from './cursor.ts';
 import { Edits } from './edits.ts';
 import { BoltUsageError, CorruptDatabaseError } from './errors.ts';
-import { type Child, childIndexFor, type Items } from './items.ts';
+import type { Child, Items } from './items.ts';
 import { Node, type Span } from './node.ts';
 import { bucketFlag, Page } from './page.ts';
 import type { PageWriter } from './page-writer.ts';
@@ -25,10 +26,6 @@ const defaultFillPercent = 0.5;
 const fillPercentMin = 0.1;
 const fillPercentMax = 1;
 
-/** Pages that edits touch are read so many at once; a few are rather read through the cache. */
-const pagesAtOnceMax = 256;
-const pagesAtOnceMin = 8;
-
 const noBytes = new Uint8Array(0);
 
 /** What the buckets of a transaction share. */
@@ -36,7 +33,7 @@ export interface WriteContext {
   readonly pager: Pager;
   /** Pages that the transaction does not need any more. */
   readonly discarded: Span[];
-  /** Throws if the transaction is over. */
+  /** Throws unless the transaction is open and its commit has not begun. */
   assertOpen(): void;
 }
 
@@ -127,6 +124,7 @@ export class WriteBucket implements Tree {
 
   /** Rejects if the name is taken, by a bucket or a value. */
   async createBucket(name: Uint8Array): Promise<WriteBucket> {
+    this.context.assertOpen();
     assertKey(name);
     const existing = await findItem(this, name);
     if (existing !== null)
@@ -225,7 +223,7 @@ export class WriteBucket implements Tree {
     edits.sort();
     this.settled = this.settled.then(async () => {
       const root = await this.changeableRoot();
-      if (!(await this.apply(root, edits, 0, edits.count))) return;
+      if (!(await applyEdits(this.pager, root, edits))) return;
       this.top = root;
       this.changed = true;
     });
@@ -236,39 +234,6 @@ export class WriteBucket implements Tree {
     const { top } = this;
     if (top instanceof Node) return top;
     return Node.fromPage(top instanceof Page ? top : await this.pager.load(top));
-  }
-
-  /** Resolves to whether anything changed: a page that did not is not written again. */
-  private async apply(node: Node, edits: Edits, from: number, to: number): Promise<boolean> {
-    if (node.isLeaf) return node.merge(edits, from, to);
-    const shares = shareOut(node, edits, from, to);
-    let changed = false;
-    for (let next = 0; next < shares.length; ) {
-      for (const child of await this.changeableChildren(node, shares, next)) {
-        const share = shares[next++];
-        if (share === undefined || !(await this.apply(child, edits, share.from, share.to))) continue;
-        node.setChild(share.index, child);
-        changed = true;
-      }
-    }
-    return changed;
-  }
-
-  /** At least the child of the share at `at`, and those after it that can be read with it. They are not in the branch yet. */
-  private async changeableChildren(branch: Node, shares: readonly Share[], at: number): Promise<Node[]> {
-    const first = branch.child(shares[at]?.index ?? 0);
-    if (typeof first !== 'number') return [first];
-    const ids = [first];
-    for (let i = at + 1; i < shares.length && ids.length < pagesAtOnceMax; i++) {
-      const child = branch.child(shares[i]?.index ?? 0);
-      if (typeof child !== 'number') break;
-      ids.push(child);
-    }
-    if (ids.length < pagesAtOnceMin || this.pager.cached(first) !== null) {
-      return [Node.fromPage(await this.pager.load(first))];
-    }
-    const pages = await this.pager.readRun(ids, 0, pagesAtOnceMax * this.pager.pageSize);
-    return pages.map((page) => Node.fromPage(page));
   }
 
   /** Gives up all pages of this bucket and of those in it. */
@@ -303,25 +268,6 @@ export class WriteBucket implements Tree {
   private readonly discardSpan = (span: Span | null): void => {
     if (span !== null) this.context.discarded.push(span);
   };
-}
-
-/** The edits from..to that concern the child at `index`. */
-interface Share {
-  readonly index: number;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Divides edits among the children of a branch, in order; children that none concerns are left out. */
-function shareOut(branch: Node, edits: Edits, from: number, to: number): Share[] {
-  const shares: Share[] = [];
-  for (let start = from; start < to; ) {
-    const index = childIndexFor(branch, edits.keys[start] ?? noBytes);
-    const end = index + 1 < branch.count ? edits.lowerBound(branch.key(index + 1), start, to) : to;
-    shares.push({ index, from: start, to: end });
-    start = end;
-  }
-  return shares;
 }
 
 function assertKey(key: Uint8Array): void {

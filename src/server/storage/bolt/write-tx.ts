@@ -29,6 +29,7 @@ export class WriteTx {
     this.committer = committer;
     const assertOpen = () => {
       if (this.state === 'over') throw new BoltUsageError('the transaction is over');
+      if (this.state === 'committing') throw new BoltUsageError('the transaction is being committed');
     };
     const context = { pager, discarded: this.discarded, assertOpen };
     this.root = new WriteBucket(context, meta.root, meta.rootSequence);
@@ -53,7 +54,7 @@ export class WriteTx {
     return this.root.deleteBucket(name);
   }
 
-  /** Visits the names of the top-level buckets in order; none must be created or deleted meanwhile. */
+  /** Resolves to the names of the top-level buckets, in order. */
   async bucketNames(): Promise<Uint8Array[]> {
     const names: Uint8Array[] = [];
     await this.root.scan({ from: null, to: null }, (name) => {

@@ -332,6 +332,25 @@ describe('a database', () => {
     expect(() => db.beginRead()).toThrow('database /data/db is closed');
   });
 
+  it('takes no more changes once its commit has begun: they would be lost', async () => {
+    const db = await withKeys(1);
+    const tx = db.beginWrite();
+    const bucket = (await tx.bucket(bytes('b'))) ?? expect.fail();
+    bucket.put(bytes('k'), bytes('in time'));
+    const committed = tx.commit();
+    const late = 'the transaction is being committed';
+    expect(() => bucket.put(bytes('k'), bytes('late'))).toThrow(late);
+    expect(() => bucket.delete(bytes('k'))).toThrow(late);
+    await expect(bucket.get(bytes('k'))).rejects.toThrow(late);
+    await expect(tx.createBucket(bytes('c'))).rejects.toThrow(late);
+    await expect(tx.commit()).rejects.toThrow('a transaction is committed once');
+    await committed;
+    expect(() => bucket.put(bytes('k'), bytes('later'))).toThrow('the transaction is over');
+    const value = await db.read(async (read) => (await read.bucket(bytes('b')))?.get(bytes('k')));
+    expect(latin1(value ?? bytes(''))).toBe('in time');
+    await db.close();
+  });
+
   it('fails for good when a write or a sync fails', async () => {
     const disk = await newDisk();
     const db = await BoltDb.open(disk, path);
