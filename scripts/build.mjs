@@ -26,6 +26,8 @@ await build({
   target: 'node20.19',
   // CommonJS starts some milliseconds sooner than ESM on Node 20.
   format: 'cjs',
+  // A function that comes from the code cache has lost the callback that import() needs: it becomes require().
+  supported: { 'dynamic-import': false },
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
