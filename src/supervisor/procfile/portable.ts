@@ -83,6 +83,7 @@ function verdict(tool: Tool, reading: Reading, entry: Entry | null): string | nu
     case 'entry':
       if (entry === null) return `${reading.name} runs all the same`;
       if (reading.name !== entry.name) return `its name is ${JSON.stringify(reading.name)}`;
+      if (reading.command !== entry.command) return `its command is ${JSON.stringify(reading.command)}`;
       // A command of blanks; goreman runs it as we do, and it succeeds at once.
       if (entry.command !== '' || tool === 'goreman') return null;
       return tool === 'foreman'
@@ -129,6 +130,11 @@ function causeOfPair({ name, command }: Extract<Line, { type: 'pair' }>, raw: st
   if (isDuplicate) return { column: name.column, code: 'duplicate', hint: 'give each entry its own name' };
   if (command.text === '')
     return { column: command.column, code: 'empty-command', hint: 'give it a command, or remove it' };
+  const carriageReturn = command.text.indexOf('\r');
+  if (carriageReturn >= 0) {
+    const column = command.column + characters(command.text.slice(0, carriageReturn));
+    return { column, code: 'carriage-return', hint: 'end lines with a line feed' };
+  }
   return { column: afterName + 1, code: 'no-blank', hint: 'put a blank after the colon' };
 }
 

@@ -51,10 +51,10 @@ function readLine(tool: Tool, line: string): Reading {
     }
     case 'foreman':
     case 'forego':
-      return match(/^([A-Za-z0-9_-]+):[\t\v\f\r ]*(.+)$/, withoutReturn(line)) ?? nothing;
+      return match(/^([A-Za-z0-9_-]+):[\t\v\f\r ]*(.+)$/s, withoutReturn(line)) ?? nothing;
     case 'overmind':
     case 'hivemind':
-      return match(/^([A-Za-z0-9_-]+):[\t\f\r ]+(.+)$/, withoutReturn(line)) ?? nothing;
+      return match(/^([A-Za-z0-9_-]+):[\t\f\r ]+(.+)$/s, withoutReturn(line)) ?? nothing;
     case 'node-foreman': {
       if (line === '' || line.startsWith('#')) return nothing;
       const entry = match(/^([A-Za-z0-9_-]+):\s*(.+)$/m, line);

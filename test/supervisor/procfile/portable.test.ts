@@ -144,6 +144,7 @@ describe('the comparison', () => {
     ['\ufeffweb: x', '1:1 byte-order-mark'],
     ['a: b\n \t\nc: d', '2:1 blank'],
     ['a: b\r\n\r\nc: d\r\n', '2:1 blank'],
+    ['a: b\rc: d', '1:5 carriage-return'],
     ['a: exec b', '1:4 exec'],
     ['a: FOO=1 b', '1:4 exec'],
     ['a: (b)', '1:4 exec'],
@@ -171,6 +172,7 @@ describe('the comparison', () => {
 
   it('never throws, keeps to the file, and calls portable only what all tools read as we do', () => {
     const piece = fc.constantFrom(
+      '\r',
       ':',
       '#',
       '\n',
