@@ -14,6 +14,7 @@ import { gateStates } from './config/feature-gates.ts';
 import type { EtcdUrl } from './config/urls.ts';
 import { type HttpOptions, httpHandler, metricsHandler } from './gateway/http.ts';
 import { createClientPort } from './grpc/client-port.ts';
+import { http1Options } from './grpc/http1-options.ts';
 import { GrpcServer } from './grpc/server.ts';
 import { Admission } from './grpc/services/admission.ts';
 import { registerCluster } from './grpc/services/cluster.ts';
@@ -308,7 +309,9 @@ function serveClients(
   };
   logger.info('ready to serve client requests');
   logger.info('grpc service status changed', { service: '', status: 'SERVING' });
-  const clientPort = createClientPort({ grpc, http1: httpHandler(options) });
+  // As in etcd, HTTP leaves the client URLs when it has URLs of its own.
+  const http1 = ports.clientHttp.length > 0 ? null : httpHandler(options);
+  const clientPort = createClientPort({ grpc, http1 });
   opened.add(() => clientPort.close(drainMs));
   for (const port of ports.client) {
     port.serve((socket) => clientPort.accept(socket));
@@ -318,7 +321,7 @@ function serveClients(
     });
   }
   const serveHttp = (handler: http.RequestListener, claimed: readonly ClaimedPort[]): void => {
-    const server = http.createServer(handler);
+    const server = http.createServer(http1Options, handler);
     opened.add(async () => server.closeAllConnections());
     for (const port of claimed) port.serve((socket) => server.emit('connection', socket));
   };

@@ -46,17 +46,17 @@ export function httpHandler(options: HttpOptions): (request: IncomingMessage, re
     const { host = '', origin = '' } = request.headers;
     const refusal = secure ? null : refuseHost(options.access, host);
     if (refusal !== null) {
-      write(response, refusal, {});
+      write(request, response, refusal, {});
       return;
     }
     const cors = corsHeaders(options.access, origin);
     if (request.method === 'OPTIONS') {
-      write(response, { status: 200, headers: {}, body: '' }, cors);
+      write(request, response, { status: 200, headers: {}, body: '' }, cors);
       return;
     }
     const question = questionOf(request);
-    if (question === null) write(response, { status: 400, headers: {}, body: '' }, cors);
-    else answerQuestion(options, question, (answer) => write(response, answer, cors));
+    if (question === null) write(request, response, { status: 400, headers: {}, body: '' }, cors);
+    else answerQuestion(options, question, (answer) => write(request, response, answer, cors));
   };
 }
 
@@ -64,13 +64,14 @@ export function httpHandler(options: HttpOptions): (request: IncomingMessage, re
 export function metricsHandler(options: HttpOptions): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const question = questionOf(request);
-    if (question === null) write(response, { status: 400, headers: {}, body: '' }, {});
-    else answerMonitoring(options, question, (answer) => write(response, answer, {}));
+    if (question === null) write(request, response, { status: 400, headers: {}, body: '' }, {});
+    else answerMonitoring(options, question, (answer) => write(request, response, answer, {}));
   };
 }
 
 function questionOf(request: IncomingMessage): HttpQuestion | null {
-  const url = request.url ?? '/';
+  // What is sent to a proxy names the server too; any server must take it (RFC 9112 3.2.2).
+  const url = (request.url ?? '/').replace(/^https?:\/\/[^/?]*/i, '');
   const mark = url.indexOf('?');
   try {
     return {
@@ -125,9 +126,16 @@ function versionAnswer({ member, serverVersion }: HttpOptions): HttpAnswer {
   };
 }
 
-function write(response: ServerResponse, answer: HttpAnswer, cors: Readonly<Record<string, string>>): void {
+function write(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: HttpAnswer,
+  cors: Readonly<Record<string, string>>,
+): void {
   if (response.destroyed) return; // the client has gone
   const body = Buffer.from(answer.body);
+  // HTTP/1.1 keeps connections without saying so, and etcd does not say so either.
+  if (response.shouldKeepAlive && request.httpVersion === '1.1') response.removeHeader('Connection');
   response.writeHead(answer.status, { ...cors, ...answer.headers, 'Content-Length': body.length });
   response.end(body);
 }

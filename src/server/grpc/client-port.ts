@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { type ConnectionHost, Http2Connection } from '../http2/connection.ts';
 import { type ConnectionError, clientPreface } from '../http2/frame.ts';
 import { OutputScheduler } from '../http2/output.ts';
+import { http1Options } from './http1-options.ts';
 import type { GrpcServer } from './server.ts';
 
 export interface ClientPortHooks {
@@ -201,7 +202,7 @@ class SniffingPort implements ClientPort {
     http1: (request: IncomingMessage, response: ServerResponse) => void,
   ): Promise<HttpServer> {
     const { createServer: createHttpServer } = await import('node:http');
-    const server = createHttpServer((request, response) => {
+    return createHttpServer(http1Options, (request, response) => {
       const { socket } = request;
       this.busyHttp1.add(socket);
       response.once('close', () => {
@@ -210,9 +211,6 @@ class SniffingPort implements ClientPort {
       });
       http1(request, response);
     });
-    // Go's server never closes an idle connection; closing one under a client's feet fails its next request.
-    server.keepAliveTimeout = 0;
-    return server;
   }
 }
 

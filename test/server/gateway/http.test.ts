@@ -205,3 +205,27 @@ describe('access', () => {
     expect(other.headers).not.toHaveProperty('access-control-allow-origin');
   });
 });
+
+describe('the HTTP/1.1 of Go', () => {
+  it('answers a request that names the whole URL, as for a proxy', async () => {
+    current = httpHandler(options('healthy'));
+    expect((await ask('http://elsewhere/version')).status).toBe(200);
+    expect((await ask('http://elsewhere')).status).toBe(404);
+  });
+
+  it('does not say that HTTP/1.1 connections are kept', async () => {
+    current = httpHandler(options('healthy'));
+    const { port } = server.address() as AddressInfo;
+    const asked = (connection: string) =>
+      new Promise<string | undefined>((done, fail) => {
+        request({ host: '127.0.0.1', port, path: '/version', headers: { connection } }, (response) => {
+          response.resume();
+          done(response.headers.connection);
+        })
+          .once('error', fail)
+          .end();
+      });
+    expect(await asked('keep-alive')).toBeUndefined();
+    expect(await asked('close')).toBe('close');
+  });
+});
