@@ -15,6 +15,8 @@ const suffix = '.log';
 /** Of the generation before. */
 export const oldSuffix = '.1';
 const flushPatienceMs = 1_000;
+/** Readers look less often than this, and a flood is cheaper in larger pieces. */
+const gatherMs = 10;
 
 /**
  * The folder for the history of a source, by the XDG convention, `fallback` if there is no home. `environment` is the
@@ -94,7 +96,7 @@ export class HistoryWriter {
   }
 
   #open(): Output {
-    const output = fileOutput(this.#descriptor);
+    const output = fileOutput(this.#descriptor, gatherMs);
     output.onCongestion = (congested) => this.onCongestion(congested);
     return output;
   }

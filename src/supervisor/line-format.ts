@@ -25,30 +25,32 @@ export function linePrefix(name: string, colourIndex: number, time: string, styl
   return `\x1b[${palette[colourIndex % palette.length] ?? palette[0]}m${text}\x1b[m`;
 }
 
-/** Prefixes every line of `block`, which ends with a newline. Bytes of the lines are not touched. */
-export function prefixLines(block: Buffer, prefix: string): Buffer {
-  const bytes = asLatin1(prefix);
-  const text = block.toString('latin1', 0, block.length - 1);
-  return Buffer.from(`${bytes}${text.replaceAll('\n', `\n${bytes}`)}\n`, 'latin1');
+/** Prefixes every line of `block`, which ends with a newline. The characters of the result are bytes; the lines' are untouched. */
+export function prefixLines(block: Buffer, prefix: string): string {
+  return prefixed(block.toString('latin1', 0, block.length - 1), asLatin1(prefix));
 }
 
 /** The same for a terminal: a line can neither move the cursor, clear the screen, ring, nor colour what follows it. */
-export function prefixLinesForTerminal(block: Buffer, prefix: string): Buffer {
-  if (!needsContainment(block)) return prefixLines(block, prefix);
+export function prefixLinesForTerminal(block: Buffer, prefix: string): string {
+  const text = block.toString('latin1', 0, block.length - 1);
   const bytes = asLatin1(prefix);
-  const lines = block.toString('latin1', 0, block.length - 1).split('\n');
-  return Buffer.from(lines.map((line) => `${bytes}${contained(line, bytes)}\n`).join(''), 'latin1');
+  if (!controls.test(text)) return prefixed(text, bytes);
+  const lines = text.split('\n');
+  return lines.map((line) => `${bytes}${contained(line, bytes)}\n`).join('');
+}
+
+/** Left in pieces: who copies it into a buffer joins them. */
+function prefixed(text: string, prefix: string): string {
+  return `${prefix}${text.replaceAll('\n', `\n${prefix}`)}\n`;
 }
 
 function asLatin1(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** True if a byte is a control character other than newline and tab. */
-function needsContainment(block: Buffer): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point.
-  return /[\0-\x08\x0b-\x1f\x7f]/.test(block.toString('latin1'));
-}
+/** Control characters other than newline and tab. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point.
+const controls = /[\0-\x08\x0b-\x1f\x7f]/;
 
 // Escape sequences, by their shape (ECMA-48): CSI, then strings such as OSC up to their terminator or the end of the line, then
 // two-character ones; then single control characters.

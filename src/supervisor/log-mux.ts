@@ -46,14 +46,15 @@ export class LogMux {
     const print = (block: Buffer, kind: 'stdout' | 'stderr', pid: number) => {
       const now = new Date();
       history?.append(now.getTime(), kind === 'stdout' ? 'o' : 'e', block);
-      const shown = style === 'ndjson' ? lineRecords(block, head(now), pid, kind) : format(block, prefix(now, style));
-      this.#output.write(shown);
+      if (style === 'ndjson') this.#output.write(lineRecords(block, head(now), pid, kind));
+      else this.#output.writeLatin1(format(block, prefix(now, style)));
     };
     const note = (text: string, event: LogEvent) => {
       const now = new Date();
       const block = Buffer.from(`${text}\n`);
       history?.append(now.getTime(), 'n', block);
-      this.#output.write(style === 'ndjson' ? eventRecord(text, head(now), event) : format(block, prefix(now, style)));
+      if (style === 'ndjson') this.#output.write(eventRecord(text, head(now), event));
+      else this.#output.writeLatin1(format(block, prefix(now, style)));
     };
     if (history !== null) history.onCongestion = (congested) => this.#setCongested(history, congested);
     let streams: Attached[] = [];

@@ -7,6 +7,7 @@ import { constants, fstatSync, openSync, writev } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isatty } from 'node:tty';
 import { Spill } from './spill.ts';
+import { blockBytes, TextBlocks } from './text-blocks.ts';
 
 /** Above this the queue asks its producers to pause … */
 const queueBytesHigh = 8 * 1024 * 1024;
@@ -18,6 +19,8 @@ const memoryBytesMax = 4 * 1024 * 1024;
 const spillTakeBytes = 1024 * 1024;
 /** Handed to the kernel at once. */
 const batchBuffersMax = 512;
+/** With this much to write there is no waiting for more. */
+const gatherBytes = 512 * 1024;
 /** How soon to try again when a terminal takes nothing. */
 const retryMs = 2;
 
@@ -32,6 +35,9 @@ export class Output {
 
   readonly #send: Send;
   readonly #spill: Spill | null;
+  readonly #gatherMs: number;
+  /** Younger than the queue. */
+  readonly #text = new TextBlocks();
   /** Younger than everything in the spill; filled only when that takes no more. */
   #late: Buffer[] = [];
   #queue: Buffer[] = [];
@@ -39,50 +45,111 @@ export class Output {
   #sendingBytes = 0;
   #congested = false;
   #failed = false;
+  #gathering = false;
   #idle: (() => void)[] = [];
   #sends = 0;
 
-  constructor(send: Send, spill: Spill | null) {
+  /** Waits up to `gatherMs` for more to write at once; with 0, until the end of the turn of the event loop. */
+  constructor(send: Send, spill: Spill | null, gatherMs = 0) {
     this.#send = send;
     this.#spill = spill;
+    this.#gatherMs = gatherMs;
   }
 
+  /** The bytes must not change any more. */
   write(bytes: Buffer): void {
     if (this.#failed) return;
-    const queues = this.#spill === null || (this.#spill.bytes === 0 && this.#queuedBytes < memoryBytesMax);
-    if (!queues && this.#late.length === 0 && this.#spill.append(bytes)) return;
-    (queues ? this.#queue : this.#late).push(bytes);
-    this.#queuedBytes += bytes.length;
-    if (this.#sendingBytes === 0) this.#next();
+    if (this.#takesMore()) {
+      this.#sealText();
+      this.#queue.push(bytes);
+    } else {
+      if (this.#late.length === 0 && this.#spill?.append(bytes) === true) return;
+      this.#late.push(bytes);
+    }
+    this.#added(bytes.length);
+  }
+
+  /** Text whose characters are bytes. */
+  writeLatin1(text: string): void {
+    if (this.#failed) return;
+    if (text.length > blockBytes || !this.#takesMore()) {
+      this.write(Buffer.from(text, 'latin1'));
+      return;
+    }
+    if (!this.#text.append(text)) {
+      this.#sealText();
+      this.#text.append(text);
+    }
+    this.#added(text.length);
+  }
+
+  /** True if memory may take what comes next. */
+  #takesMore(): boolean {
+    if (this.#spill === null) return true;
+    return this.#spill.bytes === 0 && this.#late.length === 0 && this.#queuedBytes < memoryBytesMax;
+  }
+
+  #sealText(): void {
+    const bytes = this.#text.take();
+    if (bytes !== null) this.#queue.push(bytes);
+  }
+
+  #added(bytes: number): void {
+    this.#queuedBytes += bytes;
+    if (this.#sendingBytes === 0) {
+      if (this.#queuedBytes >= gatherBytes) this.#next();
+      else this.#gather();
+    }
     if (!this.#congested && this.#queuedBytes > queueBytesHigh) {
       this.#congested = true;
       this.onCongestion(true);
     }
   }
 
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    const gathered = () => {
+      this.#gathering = false;
+      if (this.#sendingBytes === 0 && this.#queuedBytes > 0) this.#next();
+    };
+    if (this.#gatherMs === 0) setImmediate(gathered);
+    else setTimeout(gathered, this.#gatherMs);
+  }
+
   /** Resolves when everything is written, or when nothing could be written for `patienceMs`. */
   async flush(patienceMs: number): Promise<void> {
-    while (this.#sendingBytes > 0) {
+    while (!this.#failed && (this.#hasMore() || this.#sendingBytes > 0)) {
+      if (this.#sendingBytes === 0) this.#next();
       const before = this.#sends;
+      if (this.#sendingBytes === 0) continue;
       await Promise.race([new Promise<void>((resolve) => this.#idle.push(resolve)), timeout(patienceMs)]);
       if (this.#sends === before) return;
     }
   }
 
+  #hasMore(): boolean {
+    return this.#queuedBytes > this.#sendingBytes || (this.#spill !== null && this.#spill.bytes > 0);
+  }
+
   #next(): void {
+    this.#sealText();
+    if (this.#queue.length === 0) this.#refill();
     const batch = this.#queue.length <= batchBuffersMax ? this.#queue : this.#queue.slice(0, batchBuffersMax);
     this.#queue = batch === this.#queue ? [] : this.#queue.slice(batchBuffersMax);
     this.#sendingBytes = batch.reduce((sum, buffer) => sum + buffer.length, 0);
-    this.#send(batch, (error) => this.#sent(error));
+    this.#send(batch, (error) => this.#sent(batch, error));
   }
 
-  #sent(error: Error | null): void {
+  #sent(batch: readonly Buffer[], error: Error | null): void {
     this.#sends++;
+    for (const bytes of batch) this.#text.giveBack(bytes);
     this.#queuedBytes -= this.#sendingBytes;
     this.#sendingBytes = 0;
     if (error !== null && !this.#failed) {
       this.#failed = true;
       this.#queue = [];
+      this.#text.take();
       this.#late = [];
       this.#queuedBytes = 0;
       this.onClosed(error);
@@ -91,8 +158,10 @@ export class Output {
       this.#congested = false;
       this.onCongestion(false);
     }
-    if (this.#queue.length === 0 && !this.#failed) this.#refill();
-    if (this.#queue.length > 0) this.#next();
+    if (!this.#failed && this.#hasMore()) {
+      if (this.#queuedBytes < gatherBytes && this.#takesMore()) this.#gather();
+      else this.#next();
+    }
     const waiting = this.#idle;
     this.#idle = [];
     for (const resolve of waiting) resolve();
@@ -124,9 +193,9 @@ export function standardOutput(): Output {
   return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal() : 1), spill);
 }
 
-/** A regular file. */
-export function fileOutput(descriptor: number): Output {
-  return new Output(sendToDescriptor(descriptor), null);
+/** A regular file; `gatherMs` as for Output. */
+export function fileOutput(descriptor: number, gatherMs = 0): Output {
+  return new Output(sendToDescriptor(descriptor), null, gatherMs);
 }
 
 /** Standard output's terminal opened anew: O_NONBLOCK on descriptor 1 itself would be shared with the user's shell. */

@@ -6,7 +6,7 @@ import { eventRecord, lineRecords } from '../../src/supervisor/ndjson-format.ts'
 const plain = { colour: false, timestamps: true, nameWidth: 4 };
 
 function contained(line: string): string {
-  return prefixLinesForTerminal(Buffer.from(`${line}\n`), '| ').toString();
+  return Buffer.from(prefixLinesForTerminal(Buffer.from(`${line}\n`), '| '), 'latin1').toString();
 }
 
 describe('a prefix', () => {
@@ -32,7 +32,7 @@ describe('lines', () => {
         const lines = parts.map((part) => Buffer.from(part.map((byte) => (byte === 10 ? 11 : byte))));
         const block = Buffer.concat(lines.flatMap((line) => [line, Buffer.of(10)]));
         const expected = Buffer.concat(lines.flatMap((line) => [Buffer.from('ü| '), line, Buffer.of(10)]));
-        if (lines.length > 0) expect(prefixLines(block, 'ü| ').equals(expected)).toBe(true);
+        if (lines.length > 0) expect(Buffer.from(prefixLines(block, 'ü| '), 'latin1').equals(expected)).toBe(true);
       }),
     );
   });

@@ -71,14 +71,41 @@ describe('the output', () => {
     expect(Buffer.concat(reader.taken).equals(Buffer.concat(written))).toBe(true);
   });
 
-  it('drops everything once its reader is gone, and says so once', () => {
+  it('keeps the order of bytes and text, in memory, in the file and beyond', async () => {
+    const piece = fc.record({
+      text: fc.boolean(),
+      bytes: fc.integer({ min: 1, max: 2 * mebibyte }).map((length) => Buffer.alloc(length, length % 256)),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 20 }), fc.boolean(), async (pieces, asleep) => {
+        const reader = new Reader();
+        reader.open = !asleep;
+        const output = new Output(reader.send, new Spill(folder, 4 * mebibyte));
+        for (const [at, { text, bytes }] of pieces.entries()) {
+          if (text) output.writeLatin1(bytes.toString('latin1'));
+          else output.write(bytes);
+          if (at % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+        reader.start();
+        await output.flush(5_000);
+        const written = Buffer.concat(pieces.map((one) => one.bytes));
+        expect(Buffer.concat(reader.taken).equals(written)).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('drops everything once its reader is gone, and says so once', async () => {
     let closed = 0;
     const fail: Send = (_, done) => done(new Error('EPIPE'));
     const output = new Output(fail, null);
     output.onClosed = () => {
       closed++;
     };
-    for (let at = 0; at < 3; at++) output.write(Buffer.from('x'));
+    for (let at = 0; at < 3; at++) {
+      output.write(Buffer.from('x'));
+      await output.flush(20);
+    }
     expect(closed).toBe(1);
   });
 

@@ -73,7 +73,7 @@ function print(lines: readonly Line[], names: readonly string[], style: LineStyl
   const text = lines.map(({ timeMs, name, bytes }) =>
     format(bytes, linePrefix(name, names.indexOf(name), clockText(new Date(timeMs)), style)),
   );
-  if (text.length > 0) process.stdout.write(Buffer.concat(text));
+  if (text.length > 0) process.stdout.write(text.join(''), 'latin1');
 }
 
 function failed(message: string): number {
