@@ -23,11 +23,12 @@ export class ClaimedPort {
     server.on('connection', (socket: Socket) => this.accept(socket));
   }
 
-  /** Listens on the URL's address. The error is what Go says: "listen tcp 127.0.0.1:2380: bind: address already in use". */
-  static async claim(url: EtcdUrl): Promise<Result<ClaimedPort, string>> {
+  /** Listens on the URL's address. Connections beyond `connectionsMax` open ones are closed. The error is what Go says: "listen tcp 127.0.0.1:2380: bind: address already in use". */
+  static async claim(url: EtcdUrl, connectionsMax = Number.POSITIVE_INFINITY): Promise<Result<ClaimedPort, string>> {
     const target = socketTarget(url);
     if ('path' in target) await removeAbandonedSocket(target.path);
     const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
+    server.maxConnections = connectionsMax;
     const port = new ClaimedPort(url, server);
     return new Promise((done) => {
       server.once('error', (error: NodeJS.ErrnoException) => done(err(listenError(url, error))));

@@ -12,6 +12,7 @@ import type { EtcdConfig } from './config/config.ts';
 import { startFields } from './config/describe.ts';
 import { gateStates } from './config/feature-gates.ts';
 import type { EtcdUrl } from './config/urls.ts';
+import { clientConnectionsMax, descriptorLimit } from './descriptors.ts';
 import { type HttpOptions, httpHandler, metricsHandler } from './gateway/http.ts';
 import { createClientPort } from './grpc/client-port.ts';
 import { http1Options } from './grpc/http1-options.ts';
@@ -169,10 +170,13 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
 
 /** Ports come first, as in etcd: one that is in use is the commonest mistake, and is told before anything is written. */
 async function claimPorts(config: EtcdConfig, logger: Logger, opened: Opened): Promise<Result<Ports, string>> {
-  const claim = async (urls: readonly EtcdUrl[]): Promise<Result<readonly ClaimedPort[], string>> => {
+  const claim = async (
+    urls: readonly EtcdUrl[],
+    connectionsMax = Number.POSITIVE_INFINITY,
+  ): Promise<Result<readonly ClaimedPort[], string>> => {
     const claimed: ClaimedPort[] = [];
     for (const url of urls) {
-      const port = await ClaimedPort.claim(url);
+      const port = await ClaimedPort.claim(url, connectionsMax);
       if (!port.ok) return port;
       opened.add(() => port.value.close());
       claimed.push(port.value);
@@ -183,9 +187,12 @@ async function claimPorts(config: EtcdConfig, logger: Logger, opened: Opened): P
   const peer = await claim(config.listenPeerUrls);
   if (!peer.ok) return peer;
   logger.info('configuring client listeners', { 'listen-client-urls': texts(config.listenClientUrls) });
-  const client = await claim(config.listenClientUrls);
+  const listeners = config.listenClientUrls.length + config.listenClientHttpUrls.length;
+  const connectionsMax = clientConnectionsMax(descriptorLimit(), listeners);
+  if (!connectionsMax.ok) return connectionsMax;
+  const client = await claim(config.listenClientUrls, connectionsMax.value);
   if (!client.ok) return client;
-  const clientHttp = await claim(config.listenClientHttpUrls);
+  const clientHttp = await claim(config.listenClientHttpUrls, connectionsMax.value);
   if (!clientHttp.ok) return clientHttp;
   const metrics = await claim(config.listenMetricsUrls);
   if (!metrics.ok) return metrics;

@@ -1,5 +1,8 @@
-/** HTTP/1.1 on the ports of the built member, beside gRPC. */
+/** HTTP/1.1 on the ports of the built member, beside gRPC; and too many clients. */
+import { writeFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.ts';
 import { bundledEtcd, TestCluster, type TestMember } from '../support/cluster.ts';
@@ -34,7 +37,21 @@ async function canPut(member: TestMember): Promise<boolean> {
   return (await client.put('a', 'b')).ok;
 }
 
-describe('HTTP/1.1 at the built member', () => {
+/** Connections that say nothing, open until the end of the test; those that the member closes are not missed. */
+async function flood(member: TestMember, count: number): Promise<void> {
+  const { hostname, port } = new URL(member.clientUrl);
+  const connected = Array.from({ length: count }, () => {
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => {});
+    closers.push(() => {
+      socket.destroy();
+    });
+    return new Promise<void>((done) => socket.once('connect', done).once('close', () => done()));
+  });
+  await Promise.all(connected);
+}
+
+describe('the client port of the built member', () => {
   it('answers on the client URL, gRPC beside it', async () => {
     const member = await startMember();
     expect(await ask(`${member.clientUrl}/version`)).toBe(200);
@@ -46,6 +63,23 @@ describe('HTTP/1.1 at the built member', () => {
   it('takes headers as long as a browser may send', async () => {
     const member = await startMember();
     expect(await ask(`${member.clientUrl}/version`, { Cookie: 'x'.repeat(100_000) })).toBe(200);
+  });
+
+  it('outlives clients that open more connections than there are file descriptors', async () => {
+    const cluster = await TestCluster.create({ binaries: [bundledEtcd] });
+    closers.push(() => cluster.close());
+    const member = cluster.member(0);
+    member.binary = join(cluster.directory, 'limited');
+    writeFileSync(member.binary, `#!/bin/sh\nulimit -n 200\nexec ${bundledEtcd} "$@"\n`, { mode: 0o755 });
+    await member.start().ready;
+    const client = new TestClient(member.clientUrl);
+    closers.push(() => client.close());
+    expect((await client.put('early', 'connected')).ok).toBe(true);
+    await flood(member, 250);
+    // The first segment of the WAL, 64 MB, is full after these: the next one needs a descriptor.
+    const value = 'x'.repeat(1_400_000);
+    for (let i = 0; i < 50; i++) expect((await client.put('big', value)).ok).toBe(true);
+    expect(member.process).not.toBeNull();
   });
 
   it('leaves the client URL to gRPC where HTTP has URLs of its own', async () => {
