@@ -5,7 +5,6 @@ import type { RunStatus } from '../supervisor/control-protocol.ts';
 import type { Handler } from '../supervisor/control-server.ts';
 import { ControlServer } from '../supervisor/control-server.ts';
 import { displayWidth } from '../supervisor/display-width.ts';
-import { HistoryWriter, historyFolder } from '../supervisor/history.ts';
 import { LogMux } from '../supervisor/log-mux.ts';
 import { standardOutput } from '../supervisor/output.ts';
 import type { Spec } from '../supervisor/plan.ts';
@@ -14,10 +13,11 @@ import { describeExit } from '../supervisor/process.ts';
 import type { Signal } from '../supervisor/process-machine.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { wantsColour } from './colour.ts';
-import { historyFallback, sourceOf } from './control-target.ts';
+import { sourceOf } from './control-target.ts';
 import { exitCodeOf } from './exit-policy.ts';
 import type { RunRequest } from './planned-specs.ts';
 import { complain } from './read-procfile.ts';
+import { openHistory } from './run-history.ts';
 
 /** How long output that nobody takes is waited for at the end. */
 const flushPatienceMs = 1_000;
@@ -28,8 +28,9 @@ const sameSignalMs = 150;
 export async function supervise(
   specs: readonly Spec[],
   describe: (spec: Spec) => ProcessSpec,
-  { options, given }: RunRequest,
+  request: RunRequest,
 ): Promise<number> {
+  const { options, given } = request;
   const output = standardOutput();
   const text = {
     colour: wantsColour(options.color),
@@ -38,9 +39,9 @@ export async function supervise(
   };
   const mux = new LogMux(output, options.output === 'ndjson' ? 'ndjson' : text);
   const source = sourceOf(options, given);
-  const histories = options.history ? openHistories(specs, source) : new Map<string, HistoryWriter>();
+  const history = openHistory(request);
   const channels = new Map(
-    specs.map(({ name, colourIndex }) => [name, mux.channel(name, colourIndex, histories.get(name) ?? null)]),
+    specs.map(({ name, colourIndex }) => [name, mux.channel(name, colourIndex, history.writerOf(name))]),
   );
   const log = (spec: ProcessSpec) => channels.get(spec.name) ?? mux.channel(spec.name, 0, null);
   const stopSignal = options['stop-signal'];
@@ -71,21 +72,9 @@ export async function supervise(
   await control?.close();
   // A slow reader gets everything, as long as the user has the patience.
   await Promise.race([output.flush(flushPatienceMs), givenUp]);
-  await Promise.all([...histories.values()].map((history) => history.close()));
+  await history.close();
   if (result.failure !== null) complain(`${result.failure.name} ${describeExit(result.failure.exit)}`);
   return exitCodeOf(result, options['exit-code']);
-}
-
-/** What `clusterctl logs` reads; without it the processes run all the same. */
-function openHistories(specs: readonly Spec[], source: Source): ReadonlyMap<string, HistoryWriter> {
-  try {
-    const folder = historyFolder(source, process.env, historyFallback());
-    return new Map(specs.map((spec) => [spec.name, new HistoryWriter(folder, spec.name)]));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    complain(`warning: no log history: ${reason} (--history=false says that you need none)`);
-    return new Map();
-  }
 }
 
 /** The socket of the remote control, or null after saying why there is none: the processes run all the same. */

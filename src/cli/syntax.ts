@@ -6,6 +6,7 @@ import { boolFlag, enumFlag, stringFlag, uintFlag } from '../base/go-flags.ts';
 import { err, ok } from '../base/result.ts';
 import type { Formation } from '../supervisor/formation.ts';
 import { parseFormation } from '../supervisor/formation.ts';
+import { defaultHistoryLimits } from '../supervisor/history-files.ts';
 import type { Arguments, Syntax } from './arguments.ts';
 
 export type ColourChoice = 'auto' | 'always' | 'never';
@@ -13,6 +14,10 @@ export type ColourChoice = 'auto' | 'always' | 'never';
 /** goreman's period between the signal and SIGKILL. */
 const graceDefaultMs = 10_000;
 const durationMaxMs = 24 * 60 * 60 * 1000;
+const historyFilesMax = 100;
+/** So that no file is rotated for every chunk of output; and less than what a reader can hold. */
+const historySizeMin = 64 * 1024;
+const historySizeMax = 1024 * 1024 * 1024;
 /** As etcd's documentation advises: more members make writes slower, not safer. */
 const membersMax = 9;
 
@@ -40,6 +45,8 @@ const flags = {
   grep: patternFlag(),
   help: boolFlag(false),
   history: boolFlag(true),
+  'history-files': historyFilesFlag(),
+  'history-size': sizeFlag(defaultHistoryLimits.fileBytes),
   json: boolFlag(false),
   lines: countFlag(),
   log: optionalFlag(),
@@ -191,6 +198,33 @@ function membersFlag(): Flag<number | null> {
       const count = Number(text);
       const valid = /^\d+$/.test(text) && count >= 1 && count <= membersMax;
       return valid ? ok(count) : err(`expected a number from 1 to ${membersMax}`);
+    },
+  };
+}
+
+/** Files kept of each process, the current one included. */
+function historyFilesFlag(): Flag<number> {
+  return {
+    default: defaultHistoryLimits.files,
+    standsAlone: false,
+    parse(text) {
+      const count = Number(text);
+      const valid = /^\d+$/.test(text) && count >= 1 && count <= historyFilesMax;
+      return valid ? ok(count) : err(`expected a number from 1 to ${historyFilesMax}`);
+    },
+  };
+}
+
+/** Bytes, with K, M or G for their powers of 1024. */
+function sizeFlag(initial: number): Flag<number> {
+  return {
+    default: initial,
+    standsAlone: false,
+    parse(text) {
+      const [, digits, unit = ''] = /^(\d{1,12})([kmg]?)(?:i?b)?$/i.exec(text) ?? [];
+      const bytes = Number(digits) * 1024 ** ['', 'k', 'm', 'g'].indexOf(unit.toLowerCase());
+      const valid = digits !== undefined && bytes >= historySizeMin && bytes <= historySizeMax;
+      return valid ? ok(bytes) : err('expected a size from 64K to 1G such as 16M');
     },
   };
 }

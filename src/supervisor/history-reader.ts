@@ -1,6 +1,6 @@
 /** Reads the log history of a process, from the start and as it grows. */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { historyFile, oldSuffix } from './history.ts';
+import { agesOf, historyFile, olderFile } from './history-files.ts';
 import type { HistoryRecord } from './history-format.ts';
 import { decodeRecords } from './history-format.ts';
 
@@ -9,6 +9,7 @@ const chunkBytes = 1024 * 1024;
 
 export class HistoryReader {
   readonly name: string;
+  readonly #folder: string;
   readonly #file: string;
   #descriptor: number | null = null;
   #offset = 0;
@@ -17,6 +18,7 @@ export class HistoryReader {
 
   constructor(folder: string, name: string) {
     this.name = name;
+    this.#folder = folder;
     this.#file = historyFile(folder, name);
   }
 
@@ -25,13 +27,17 @@ export class HistoryReader {
     const records: HistoryRecord[] = [];
     if (!this.#started) {
       this.#started = true;
+      for (const age of agesOf(this.#folder, this.name)) records.push(...this.#readOlder(age));
       this.#descriptor = tryOpen(this.#file);
-      records.push(...decodeRecords(tryRead(`${this.#file}${oldSuffix}`)).records);
     }
     records.push(...this.#readOpen());
     if (!this.#isCurrent()) {
-      // The file was rotated while it was open: its end has been read, the new one begins.
+      // The file was rotated while it was open: its end has been read, and what came between it and the new one follows.
+      const ages = agesOf(this.#folder, this.name);
+      const own = this.#descriptor === null ? null : fstatSync(this.#descriptor).ino;
+      const at = ages.findIndex((age) => inodeOf(olderFile(this.#file, age)) === own);
       this.close();
+      for (const age of ages.slice(at + 1)) records.push(...this.#readOlder(age));
       this.#descriptor = tryOpen(this.#file);
       records.push(...this.#readOpen());
     }
@@ -43,6 +49,10 @@ export class HistoryReader {
     this.#descriptor = null;
     this.#offset = 0;
     this.#pending = Buffer.alloc(0);
+  }
+
+  #readOlder(age: number): readonly HistoryRecord[] {
+    return decodeRecords(tryRead(olderFile(this.#file, age))).records;
   }
 
   #readOpen(): readonly HistoryRecord[] {
@@ -62,11 +72,17 @@ export class HistoryReader {
   }
 
   #isCurrent(): boolean {
-    try {
-      return this.#descriptor !== null && fstatSync(this.#descriptor).ino === statSync(this.#file).ino;
-    } catch {
-      return this.#descriptor !== null; // between rename and open of the writer
-    }
+    if (this.#descriptor === null) return false;
+    const current = inodeOf(this.#file);
+    return current === null || current === fstatSync(this.#descriptor).ino; // null: between rename and open of the writer
+  }
+}
+
+function inodeOf(file: string): number | null {
+  try {
+    return statSync(file).ino;
+  } catch {
+    return null;
   }
 }
 

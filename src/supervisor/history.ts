@@ -1,61 +1,20 @@
-/** Writes the log history of processes, and says where it lies. */
-import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Source } from './control-path.ts';
-import { sourceText } from './control-path.ts';
+/** Writes the log history of a process. */
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, unlink } from 'node:fs';
+import type { HistoryLimits } from './history-files.ts';
+import { agesOf, defaultHistoryLimits, historyFile, olderFile } from './history-files.ts';
 import type { HistoryStream } from './history-format.ts';
 import { encodeHeader } from './history-format.ts';
 import type { Output } from './output.ts';
 import { fileOutput } from './output.ts';
 
-/** A file that has grown beyond this becomes the old one, and the old one before it goes. */
-export const historyBytesMax = 16 * 1024 * 1024;
-const suffix = '.log';
-/** Of the generation before. */
-export const oldSuffix = '.1';
 const flushPatienceMs = 1_000;
 /** Readers look less often than this, and a flood is cheaper in larger pieces. */
 const gatherMs = 10;
 
-/**
- * The folder for the history of a source, by the XDG convention, `fallback` if there is no home. `environment` is the
- * supervisor's.
- */
-export function historyFolder(
-  source: Source,
-  environment: Readonly<Record<string, string | undefined>>,
-  fallback: string,
-): string {
-  const home = environment['HOME'] ?? '';
-  const state = environment['XDG_STATE_HOME'] ?? (home === '' ? '' : join(home, '.local/state'));
-  const key = createHash('sha256')
-    .update(`${source.type}:${sourceText(source)}`)
-    .digest('hex')
-    .slice(0, 16);
-  return join(state === '' ? fallback : join(state, 'clusterctl'), `${key}-logs`);
-}
-
-/** The file of a process in the folder. */
-export function historyFile(folder: string, name: string): string {
-  return join(folder, `${encodeURIComponent(name)}${suffix}`);
-}
-
-/** Names of the processes that have a history in the folder, sorted; none if there is no folder. */
-export function historyNames(folder: string): string[] {
-  let files: string[];
-  try {
-    files = readdirSync(folder);
-  } catch {
-    return [];
-  }
-  return files
-    .filter((file) => file.endsWith(suffix))
-    .map((file) => decodeURIComponent(file.slice(0, -suffix.length)))
-    .sort();
-}
-
 export class HistoryWriter {
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #limits: HistoryLimits;
   readonly #file: string;
   #descriptor: number;
   #output: Output;
@@ -65,8 +24,11 @@ export class HistoryWriter {
   onCongestion: (congested: boolean) => void = () => {};
 
   /** Appends to what is there. Throws if the file cannot be opened. */
-  constructor(folder: string, name: string) {
+  constructor(folder: string, name: string, limits = defaultHistoryLimits) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#folder = folder;
+    this.#name = name;
+    this.#limits = limits;
     this.#file = historyFile(folder, name);
     this.#descriptor = openSync(this.#file, 'a', 0o600);
     this.#bytes = fstatSync(this.#descriptor).size;
@@ -78,7 +40,7 @@ export class HistoryWriter {
     this.#output.write(header);
     this.#output.write(block);
     this.#bytes += header.length + block.length;
-    if (this.#bytes > historyBytesMax) this.#rotate();
+    if (this.#bytes > this.#limits.fileBytes) this.#rotate();
   }
 
   /** Resolves when all is written, or when the disk takes no more. */
@@ -88,11 +50,23 @@ export class HistoryWriter {
   }
 
   #rotate(): void {
-    renameSync(this.#file, `${this.#file}${oldSuffix}`);
+    for (const age of agesOf(this.#folder, this.#name)) {
+      if (age >= this.#limits.files - 1) this.#discard(olderFile(this.#file, age));
+      else renameSync(olderFile(this.#file, age), olderFile(this.#file, age + 1));
+    }
+    if (this.#limits.files > 1) renameSync(this.#file, olderFile(this.#file, 1));
+    else this.#discard(this.#file);
     this.#retire();
     this.#descriptor = openSync(this.#file, 'a', 0o600);
     this.#bytes = 0;
     this.#output = this.#open();
+  }
+
+  /** Out of the way at once; giving its pages back takes the kernel milliseconds that the event loop does not have. */
+  #discard(file: string): void {
+    const doomed = `${this.#file}.gone`;
+    renameSync(file, doomed);
+    unlink(doomed, () => {}); // if this fails, the next one replaces it
   }
 
   #open(): Output {

@@ -75,6 +75,36 @@ describe('clusterctl logs', () => {
     expect(unknown.stderr).toBe('clusterctl: no log history of x (there is: a)\n');
   });
 
+  it('keeps two runs of one Procfile apart, and a writer that is gone stops nobody', async () => {
+    writeFileSync(join(cwd, 'Procfile'), 'a: echo "from $RUN"; exec sleep 60\n');
+    const first = new Run(installation, { cwd, args: ['start'], env: { RUN: 'one' } });
+    runs.push(first);
+    await first.seen(/from one/);
+    const second = new Run(installation, { cwd, args: ['start', '--control=false'], env: { RUN: 'two' } });
+    runs.push(second);
+    await second.seen(/from two/);
+    expect(second.stderr).toMatch(/warning: no log history: process \d+ writes that of this Procfile/);
+    expect(await linesOf('logs', '--grep', 'from')).toEqual(['a | from one']);
+    await second.endBy('SIGINT');
+    await first.endBy('SIGKILL');
+    const third = new Run(installation, { cwd, args: ['start'], env: { RUN: 'three' } });
+    runs.push(third);
+    await third.seen(/from three/);
+    expect(third.stderr).toBe('');
+    expect(await linesOf('logs', '--grep', 'from')).toEqual(['a | from one', 'a | from three']);
+  });
+
+  it('keeps as much as it is told', async () => {
+    writeFileSync(join(cwd, 'Procfile'), 'a: i=0; while [ $i -lt 120 ]; do printf "%08000d\\n" $i; i=$((i+1)); done\n');
+    await clusterctl('start', '--history-size', '64k', '--history-files', '3').ended;
+    const kept = await linesOf('logs', '--grep', '0');
+    expect(kept.length).toBeGreaterThan(8);
+    expect(kept.length).toBeLessThan(50);
+    const wrong = clusterctl('start', '--history-size', '1');
+    expect((await wrong.ended).code).toBe(2);
+    expect(wrong.stderr).toContain('expected a size from 64K to 1G such as 16M');
+  });
+
   it('has nothing of a run without history', async () => {
     writeFileSync(join(cwd, 'Procfile'), 'a: true\n');
     await clusterctl('start', '--history=false').ended;

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { HistoryWriter, historyBytesMax, historyFile, historyNames } from '../../src/supervisor/history.ts';
+import { HistoryWriter } from '../../src/supervisor/history.ts';
+import { agesOf, defaultHistoryLimits, historyFile, historyNames } from '../../src/supervisor/history-files.ts';
 import type { HistoryRecord } from '../../src/supervisor/history-format.ts';
 import { decodeRecords, encodeHeader } from '../../src/supervisor/history-format.ts';
 import { HistoryReader } from '../../src/supervisor/history-reader.ts';
+
+const historyBytesMax = defaultHistoryLimits.fileBytes;
 
 let folder: string;
 beforeEach(() => {
@@ -104,6 +107,37 @@ describe('the history of a process', () => {
     second.append(3, 'o', Buffer.from('3\n'));
     await second.close();
     expect(reader.read().map((record) => record.timeMs)).toEqual([2, 3]);
+    reader.close();
+  });
+
+  it('keeps as many files as it is told, and a reader follows through all of them', async () => {
+    const reader = new HistoryReader(folder, 'p');
+    expect(reader.read()).toEqual([]);
+    const all = Array.from({ length: 12 }, (_, at) => at + 1);
+    const seen: number[] = [];
+    for (const at of all) {
+      const writer = new HistoryWriter(folder, 'p', { fileBytes: 40, files: 4 });
+      writer.append(at, 'o', Buffer.from(`${'x'.repeat(18)}\n`));
+      await writer.close();
+      if (at % 3 === 0) seen.push(...reader.read().map((record) => record.timeMs));
+    }
+    expect(seen).toEqual(all);
+    expect(agesOf(folder, 'p')).toEqual([3, 2, 1]);
+    reader.close();
+    const late = new HistoryReader(folder, 'p');
+    expect(late.read().map((record) => record.timeMs)).toEqual([7, 8, 9, 10, 11, 12]);
+    late.close();
+  });
+
+  it('of one file begins anew when that is full', async () => {
+    for (const at of [1, 2, 3]) {
+      const writer = new HistoryWriter(folder, 'p', { fileBytes: 40, files: 1 });
+      writer.append(at, 'o', Buffer.from(`${'x'.repeat(18)}\n`));
+      await writer.close();
+    }
+    const reader = new HistoryReader(folder, 'p');
+    expect(reader.read().map((record) => record.timeMs)).toEqual([3]);
+    expect(agesOf(folder, 'p')).toEqual([]);
     reader.close();
   });
 

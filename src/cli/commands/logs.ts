@@ -1,6 +1,6 @@
 /** `clusterctl logs`: what the processes of a run said, while it runs and after. */
 import { displayWidth } from '../../supervisor/display-width.ts';
-import { historyFolder, historyNames } from '../../supervisor/history.ts';
+import { historyFolder, historyNames } from '../../supervisor/history-files.ts';
 import type { HistoryRecord } from '../../supervisor/history-format.ts';
 import { HistoryReader } from '../../supervisor/history-reader.ts';
 import type { LineStyle } from '../../supervisor/line-format.ts';

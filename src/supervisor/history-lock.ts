@@ -1,0 +1,69 @@
+/** Lets one supervisor at a time write the log history of a source: lines of two runs in one file would read as those of one. */
+import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+const lockName = 'writer';
+
+export type HistoryLock =
+  | { readonly type: 'locked'; release(): void }
+  /** A living process writes there. */
+  | { readonly type: 'taken'; readonly pid: number };
+
+/** Locks the folder, which is made if it is missing. The lock of a process that is gone counts for nothing. Throws if it cannot. */
+export function lockHistory(folder: string): HistoryLock {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, lockName);
+  const mine = `${process.pid} ${startOf(process.pid)}\n`;
+  for (;;) {
+    if (tryCreate(file, mine)) return { type: 'locked', release: () => remove(file) };
+    const pid = livingOwner(file);
+    if (pid !== null) return { type: 'taken', pid };
+    remove(file);
+  }
+}
+
+function tryCreate(file: string, text: string): boolean {
+  try {
+    const descriptor = openSync(file, 'wx', 0o600);
+    writeSync(descriptor, text);
+    closeSync(descriptor);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function livingOwner(file: string): number | null {
+  const [word = '', start = ''] = read(file).trim().split(' ');
+  const pid = Number(word);
+  if (!Number.isInteger(pid) || pid <= 0) return null;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return null;
+  }
+  return startOf(pid) === start ? pid : null;
+}
+
+/** Tells a process from a later one of the same id; the same for all where there is no /proc. */
+function startOf(pid: number): string {
+  const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  return fields[19] ?? '-';
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function remove(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch {
+    // Somebody else was quicker.
+  }
+}
