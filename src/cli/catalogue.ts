@@ -44,6 +44,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
   'base-port': { summary: 'PORT of the first entry (default 5000)', value: anything },
   basedir: { summary: 'Change to this folder first', value: folders },
   color: { summary: 'When to use colours', value: oneOf('auto', 'always', 'never') },
+  config: { summary: 'Settings of processes (default clusterctl.yaml)', value: files },
   deadline: { summary: 'How long to wait', value: anything, spelling: 'timeout' },
   env: { summary: 'Env files, comma-separated (default .env)', value: files },
   'env-rules': { summary: 'Whose rules env files follow', value: oneOf('goreman', 'foreman') },
@@ -69,6 +70,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
   output: { summary: 'Lines as text, or as JSON', value: oneOf('text', 'ndjson') },
   portable: { summary: 'Compare with what other tools would do', value: anything },
   procfile: { summary: 'The Procfile (default Procfile)', value: files },
+  rolling: { summary: 'One at a time, each when the one before is ready', value: anything },
   'rpc-port': { summary: 'Number that names a supervisor', value: anything },
   'rpc-server': { summary: 'No socket for run and status', value: anything, spelling: 'control=false' },
   'set-ports': { summary: 'Leave PORT alone', value: anything, spelling: 'set-ports=false' },
@@ -81,7 +83,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
 };
 
 /** What is read by every command that reads the Procfile. */
-const inputs = ['procfile', 'basedir', 'env', 'env-rules'] as const;
+const inputs = ['procfile', 'config', 'basedir', 'env', 'env-rules'] as const;
 const choice = ['formation', 'members', 'base-port', 'set-ports', 'etcd', 'state-dir', 'grace', 'stop-signal'] as const;
 /** Which supervisor is meant. */
 const target = ['procfile', 'members', 'state-dir', 'rpc-port'] as const;
@@ -110,7 +112,7 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
   run: {
     summary: 'Control a running supervisor, or run one command',
     operands: [oneOf(...remoteWords), processes],
-    flags: [...target, 'env', 'env-rules', 'etcd'],
+    flags: [...target, 'rolling', 'env', 'env-rules', 'etcd'],
   },
   exec: {
     summary: 'Run one command as the entries would',
@@ -133,6 +135,7 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
     operands: [],
     flags: [...inputs, 'portable', 'json'],
   },
+  config: { summary: 'Print the JSON schema of clusterctl.yaml', operands: [oneOf('schema')], flags: [] },
   export: {
     summary: 'Write files for another init system',
     operands: [oneOf('systemd', 'upstart', 'supervisord', 'launchd'), folders, entries],

@@ -29,6 +29,8 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'check':
       if (values.portable) return (await import('./commands/check-portable.ts')).checkPortable(values);
       return (await import('./commands/check.ts')).check(values);
+    case 'config':
+      return (await import('./commands/config.ts')).config(words);
     case 'export':
       return runExport(parsed.value, from);
     case 'completion':

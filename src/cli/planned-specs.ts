@@ -17,24 +17,49 @@ export interface RunRequest {
   readonly given: ReadonlySet<string>;
 }
 
+/** What there is, whether it is to run now or not. */
+export interface Planned {
+  /** To run, in file order. */
+  readonly specs: readonly Spec[];
+  /** Of the same formation. */
+  readonly all: readonly Spec[];
+  /** Names in the Procfile; none of a generated cluster. */
+  readonly entries: readonly string[];
+}
+
 /** The specs in file order, or the exit code after the errors have been printed. `added` is what env files set. */
 export function planRun(request: RunRequest, added: Readonly<Record<string, string>>): Result<readonly Spec[], number> {
+  const planned = planAll(request, added);
+  return planned.ok ? ok(planned.value.specs) : planned;
+}
+
+/** The same, with what is not to run. */
+export function planAll(request: RunRequest, added: Readonly<Record<string, string>>): Result<Planned, number> {
   const { options, names, given } = request;
   if (options.members !== null) {
     const clash = ['procfile', 'formation'].find((flag) => given.has(flag));
-    if (clash === undefined) return chosenMembers(planMembers(options.members), names);
+    if (clash === undefined) {
+      const all = planMembers(options.members);
+      const specs = chosenMembers(all, names);
+      return specs.ok ? ok({ specs: specs.value, all, entries: ['etcd'] }) : specs;
+    }
     complain(`--members makes a cluster without a Procfile: leave out --${clash}, or use -m etcd=${options.members}`);
     return err(exitCode.usage);
   }
   const procfile = readProcfile(options.procfile);
   if (!procfile.ok) return procfile;
-  const planned = planProcesses(procfile.value.entries, {
-    formation: options.formation,
-    only: names,
-    basePort: basePort(request, added),
-    setPorts: options['set-ports'],
-  });
-  if (planned.ok) return planned;
+  const { entries } = procfile.value;
+  const { formation, 'set-ports': setPorts } = options;
+  const choice = { formation, basePort: basePort(request, added), setPorts };
+  const planned = planProcesses(entries, { ...choice, only: names });
+  if (planned.ok) {
+    const all = names.length === 0 ? planned : planProcesses(entries, { ...choice, only: [] });
+    return ok({
+      specs: planned.value,
+      all: all.ok ? all.value : planned.value,
+      entries: entries.map((entry) => entry.name),
+    });
+  }
   for (const message of planned.error) complain(message);
   return err(exitCode.failed);
 }

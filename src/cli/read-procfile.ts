@@ -39,9 +39,25 @@ export function usable(procfile: Procfile): Result<Procfile, number> {
   return ok(procfile);
 }
 
+let overhear: ((message: string) => void) | null = null;
+
 /** One line on stderr, in the shape of all our errors. */
 export function complain(message: string): void {
+  overhear?.(message);
   process.stderr.write(`clusterctl: ${message}\n`);
+}
+
+/** Does `work`; `complaints` are what it complained about meanwhile. Not to be nested. */
+export async function withComplaints<T>(
+  work: () => Promise<T>,
+): Promise<{ readonly value: T; readonly complaints: readonly string[] }> {
+  const complaints: string[] = [];
+  overhear = (message) => complaints.push(message);
+  try {
+    return { value: await work(), complaints };
+  } finally {
+    overhear = null;
+  }
 }
 
 /** All of them, up to a screenful, on stderr. */

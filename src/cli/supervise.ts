@@ -1,16 +1,21 @@
 /** Runs specs under a supervisor in this terminal: its output, history, remote control and signals, from start to exit code. */
+import { closeSync, constants, openSync } from 'node:fs';
+import type { Result } from '../base/result.ts';
+import { ok } from '../base/result.ts';
 import type { Source } from '../supervisor/control-path.ts';
 import { controlFolder, socketPath, sourceText } from '../supervisor/control-path.ts';
 import type { RunStatus } from '../supervisor/control-protocol.ts';
 import type { Handler } from '../supervisor/control-server.ts';
 import { ControlServer } from '../supervisor/control-server.ts';
 import { displayWidth } from '../supervisor/display-width.ts';
+import type { LogChannel } from '../supervisor/log-mux.ts';
 import { LogMux } from '../supervisor/log-mux.ts';
 import { standardOutput } from '../supervisor/output.ts';
 import type { Spec } from '../supervisor/plan.ts';
 import type { ProcessSpec } from '../supervisor/process.ts';
 import { describeExit } from '../supervisor/process.ts';
 import type { Signal } from '../supervisor/process-machine.ts';
+import type { ReloadPlan } from '../supervisor/reload-plan.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { wantsColour } from './colour.ts';
 import { sourceOf } from './control-target.ts';
@@ -24,13 +29,23 @@ const flushPatienceMs = 1_000;
 /** npm passes a Ctrl-C on to us that the terminal sent us already: so soon after the first, it is the same one. */
 const sameSignalMs = 150;
 
-/** Resolves to the exit code when nothing of the run is alive any more. `describe` makes a spec ready to be spawned. */
+/** A spec, and what it takes to spawn it. */
+export interface Prepared {
+  readonly spec: Spec;
+  readonly process: ProcessSpec;
+}
+
+/**
+ * Resolves to the exit code when nothing of the run is alive any more. `again` reads the files anew, given the specs of the
+ * last time; its error says what is wrong with them.
+ */
 export async function supervise(
-  specs: readonly Spec[],
-  describe: (spec: Spec) => ProcessSpec,
+  prepared: readonly Prepared[],
+  again: (before: readonly Spec[]) => Promise<Result<readonly Prepared[], string>>,
   request: RunRequest,
 ): Promise<number> {
   const { options, given } = request;
+  let specs = prepared.map((one) => one.spec);
   const output = standardOutput();
   const text = {
     colour: wantsColour(options.color),
@@ -40,17 +55,33 @@ export async function supervise(
   const mux = new LogMux(output, options.output === 'ndjson' ? 'ndjson' : text);
   const source = sourceOf(options, given);
   const history = openHistory(request);
-  const channels = new Map(
-    specs.map(({ name, colourIndex }) => [name, mux.channel(name, colourIndex, history.writerOf(name))]),
-  );
+  const channels = new Map<string, LogChannel>();
+  const open = (added: readonly Spec[]) => {
+    for (const { name, colourIndex } of added) {
+      if (!channels.has(name)) channels.set(name, mux.channel(name, colourIndex, history.writerOf(name)));
+    }
+  };
+  open(specs);
   const log = (spec: ProcessSpec) => channels.get(spec.name) ?? mux.channel(spec.name, 0, null);
+  const read = async () => {
+    const read = await again(specs);
+    if (!read.ok) {
+      complain('reload: nothing is changed, for what is said above');
+      return read;
+    }
+    specs = read.value.map((one) => one.spec);
+    open(specs);
+    return ok(read.value.map((one) => one.process));
+  };
   const stopSignal = options['stop-signal'];
   const policy = {
     exitOnError: options['exit-on-error'],
     exitOnStop: options['exit-on-stop'],
     stopSignal: stopSignal === 'same' ? 'SIGTERM' : stopSignal,
   };
-  const supervisor = new Supervisor(specs.map(describe), log, policy);
+  const applied = (plan: ReloadPlan) => complain(`reloaded: ${describeReload(plan)}`);
+  const started = prepared.map((one) => one.process);
+  const supervisor = new Supervisor(started, log, policy, { read, applied });
 
   output.onClosed = () => supervisor.stopAll(policy.stopSignal);
   process.stderr.on('error', () => supervisor.stopAll(policy.stopSignal));
@@ -65,6 +96,7 @@ export async function supervise(
       supervisor.killAll();
       giveUp();
     },
+    () => void supervisor.reload(),
   );
   const control = options['rpc-server'] ? await listenForControl(supervisor, source) : null;
 
@@ -75,6 +107,12 @@ export async function supervise(
   await history.close();
   if (result.failure !== null) complain(`${result.failure.name} ${describeExit(result.failure.exit)}`);
   return exitCodeOf(result, options['exit-code']);
+}
+
+function describeReload({ start, stop, restart, adjust }: ReloadPlan): string {
+  const parts = Object.entries({ starts: start, stops: stop, restarts: restart, 'is adjusted': adjust });
+  const changes = parts.flatMap(([verb, names]) => names.map((name) => `${name} ${verb}`));
+  return changes.length === 0 ? 'nothing has changed' : changes.join(', ');
 }
 
 /** The socket of the remote control, or null after saying why there is none: the processes run all the same. */
@@ -107,8 +145,9 @@ async function listenForControl(supervisor: Supervisor, source: Source): Promise
   return null;
 }
 
-/** The first signal stops, another kills. */
-function listenForSignals(stop: (signal: Signal) => void, kill: () => void): void {
+/** The first signal stops, another kills; SIGHUP reloads, unless it says that the terminal is gone. */
+function listenForSignals(stop: (signal: Signal) => void, kill: () => void, reload: () => void): void {
+  const hadTerminal = hasTerminal();
   let firstMs: number | null = null;
   const heard = (signal: Signal) => {
     const nowMs = performance.now();
@@ -117,5 +156,16 @@ function listenForSignals(stop: (signal: Signal) => void, kill: () => void): voi
       stop(signal);
     } else if (nowMs - firstMs > sameSignalMs) kill();
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => heard(signal));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => heard(signal));
+  process.on('SIGHUP', () => (hadTerminal && !hasTerminal() ? heard('SIGHUP') : reload()));
+}
+
+/** True while a terminal controls this process. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', constants.O_RDONLY | constants.O_NOCTTY));
+    return true;
+  } catch {
+    return false;
+  }
 }

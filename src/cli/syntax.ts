@@ -22,13 +22,14 @@ const historySizeMax = 1024 * 1024 * 1024;
 const membersMax = 9;
 
 /** goreman's words after `run`; any other begins a command line of the user. */
-export const remoteWords = ['list', 'status', 'start', 'stop', 'restart', 'stop-all', 'restart-all'];
+export const remoteWords = ['list', 'status', 'start', 'stop', 'restart', 'stop-all', 'restart-all', 'reload'];
 
 const flags = {
   app: stringFlag('app'),
   'base-port': uintFlag(5000),
   basedir: stringFlag(''),
   color: colourFlag(),
+  config: optionalFlag(),
   deadline: durationFlag(null),
   env: optionalFlag(),
   'env-rules': enumFlag('goreman', 'foreman'),
@@ -54,6 +55,7 @@ const flags = {
   portable: boolFlag(false),
   output: enumFlag('text', 'ndjson'),
   procfile: stringFlag('Procfile'),
+  rolling: boolFlag(false),
   'rpc-port': portFlag(),
   'rpc-server': boolFlag(true),
   'set-ports': boolFlag(true),

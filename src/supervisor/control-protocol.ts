@@ -10,12 +10,21 @@ import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import type { Exit } from './process-machine.ts';
 
-export const controlCommands = ['status', 'start', 'stop', 'restart', 'stop-all', 'restart-all'] as const;
+export const controlCommands = [
+  'status',
+  'start',
+  'stop',
+  'restart',
+  'stop-all',
+  'restart-all',
+  'rolling-restart',
+  'reload',
+] as const;
 export type ControlCommand = (typeof controlCommands)[number];
 
 export interface ControlRequest {
   readonly command: ControlCommand;
-  /** Entries or instances, for start, stop and restart. */
+  /** Entries or instances, for start, stop, restart and rolling-restart; the last takes none for all. */
   readonly names: readonly string[];
 }
 
@@ -36,7 +45,10 @@ export interface RunStatus {
 export interface ProcessStatus {
   readonly name: string;
   readonly entry: string;
-  readonly state: 'running' | 'stopping' | 'stopped';
+  /** `waiting`: for others to be ready, or for the delay before a restart. */
+  readonly state: 'waiting' | 'running' | 'stopping' | 'stopped';
+  /** It runs, and its ready check, if it has one, has succeeded since it started; or it has finished, if it is to. */
+  readonly ready: boolean;
   readonly pid: number | null;
   readonly port: number | null;
   /** Where clients reach it, if it is an etcd. */

@@ -5,6 +5,10 @@ import type { Exit } from './process-machine.ts';
 export type LogEvent =
   | { readonly type: 'starting' }
   | ({ readonly type: 'exited' } & Exit)
+  /** Its ready check has succeeded for the first time since it started, so many milliseconds ago. */
+  | { readonly type: 'process-ready'; readonly afterMs: number }
+  /** Its restart policy starts it again after a delay. */
+  | { readonly type: 'restarting'; readonly delayMs: number }
   /** Anything else that is said about it. */
   | { readonly type: 'note' };
 

@@ -3,7 +3,8 @@
  * effects in order and feeds back what happened.
  *
  * Invariant: whenever something of the process is alive, the machine waits for an input that is sure to come: the exit of the
- * leader, the end of the grace period, or the answer to a survey. So nothing alive is ever without an owner.
+ * leader, the end of the grace period, or the answer to a survey. So nothing alive is ever without an owner. While it waits to
+ * start, nothing is alive.
  *
  * The leader is the shell that the supervisor spawned. Leftovers are what else runs of the instance once the leader is gone:
  * the rest of its process group, and strays that left the group but carry the instance's tag.
@@ -19,8 +20,10 @@ export interface Exit {
 }
 
 export type State =
-  /** Nothing is alive. */
-  | { readonly type: 'idle' }
+  /** Nothing is alive. `retry`: it ended by itself and nobody has told it to stay down, so its restart policy may act. */
+  | { readonly type: 'idle'; readonly retry: boolean }
+  /** Nothing is alive; it starts when those that it depends on are ready, or when the delay before a restart is over. */
+  | { readonly type: 'waiting'; readonly for: 'dependencies' | 'delay' }
   | { readonly type: 'running' }
   /** The leader lives and has been told to end. */
   | { readonly type: 'stopping'; readonly sent: Signal; readonly restart: boolean }
@@ -29,6 +32,8 @@ export type State =
       readonly type: 'sweeping';
       readonly exit: Exit;
       readonly restart: boolean;
+      /** Somebody has told it to end. */
+      readonly told: boolean;
       /** The last signals that leftovers got, null if none. */
       readonly group: Signal | null;
       readonly strays: Signal | null;
@@ -39,6 +44,11 @@ export type State =
 
 export type Input =
   | { readonly type: 'start' }
+  /** To be started once those that it depends on are ready: a `start` follows, or a `stop` if that cannot be. */
+  | { readonly type: 'hold' }
+  /** The restart policy starts it again in so many milliseconds. */
+  | { readonly type: 'retry'; readonly delayMs: number }
+  | { readonly type: 'delayElapsed' }
   /** `signal` asks politely; SIGKILL follows when the grace period is over. */
   | { readonly type: 'stop'; readonly signal: Signal }
   | { readonly type: 'restart'; readonly signal: Signal }
@@ -56,6 +66,9 @@ export type Effect =
   /** Answered by `graceElapsed` unless disarmed first. Arming again restarts the period. */
   | { readonly type: 'armGrace' }
   | { readonly type: 'disarmGrace' }
+  /** Answered by `delayElapsed` unless disarmed first. */
+  | { readonly type: 'armDelay'; readonly delayMs: number }
+  | { readonly type: 'disarmDelay' }
   /** Answered by exactly one `surveyed`: at once, or after a short delay. */
   | { readonly type: 'survey'; readonly delayed: boolean }
   /** The instance is over: the leader has ended and nothing is left. */
@@ -71,13 +84,15 @@ export interface Step {
 /** About two seconds of delayed surveys. */
 export const surveysAfterKillMax = 100;
 
-export const idle: State = { type: 'idle' };
+export const idle: State = { type: 'idle', retry: false };
 
 /** One input, one transition; inputs that mean nothing in a state change nothing. */
 export function step(state: State, input: Input): Step {
   switch (state.type) {
     case 'idle':
-      return input.type === 'start' || input.type === 'restart' ? started([]) : same(state);
+      return stepIdle(state, input);
+    case 'waiting':
+      return stepWaiting(state, input);
     case 'running':
       return stepRunning(state, input);
     case 'stopping':
@@ -99,6 +114,52 @@ function started(before: readonly Effect[]): Step {
   return { state: { type: 'running' }, effects: [...before, { type: 'spawn' }] };
 }
 
+function stepIdle(state: StateOf<'idle'>, input: Input): Step {
+  switch (input.type) {
+    case 'start':
+    case 'restart':
+      return started([]);
+    case 'hold':
+      return same({ type: 'waiting', for: 'dependencies' });
+    case 'retry':
+      if (!state.retry) return same(state);
+      return { state: { type: 'waiting', for: 'delay' }, effects: [{ type: 'armDelay', delayMs: input.delayMs }] };
+    case 'stop':
+    case 'kill':
+      return same(idle);
+    case 'exited':
+    case 'graceElapsed':
+    case 'surveyed':
+    case 'delayElapsed':
+      return same(state);
+    default:
+      return unreachable(input);
+  }
+}
+
+function stepWaiting(state: StateOf<'waiting'>, input: Input): Step {
+  const disarm: readonly Effect[] = state.for === 'delay' ? [{ type: 'disarmDelay' }] : [];
+  switch (input.type) {
+    case 'start':
+      return started(disarm);
+    case 'restart':
+    case 'delayElapsed':
+      // What waits for others goes on waiting for them.
+      return state.for === 'delay' ? started(disarm) : same(state);
+    case 'stop':
+    case 'kill':
+      return { state: idle, effects: disarm };
+    case 'hold':
+    case 'retry':
+    case 'exited':
+    case 'graceElapsed':
+    case 'surveyed':
+      return same(state);
+    default:
+      return unreachable(input);
+  }
+}
+
 function stepRunning(state: StateOf<'running'>, input: Input): Step {
   switch (input.type) {
     case 'stop':
@@ -115,6 +176,9 @@ function stepRunning(state: StateOf<'running'>, input: Input): Step {
     case 'exited':
       return leaderGone(input.exit, null, false);
     case 'start':
+    case 'hold':
+    case 'retry':
+    case 'delayElapsed':
     case 'graceElapsed':
     case 'surveyed':
       return same(state);
@@ -132,6 +196,7 @@ function stepStopping(state: StateOf<'stopping'>, input: Input): Step {
         effects: [{ type: 'disarmGrace' }, { type: 'signal', target: 'group', signal: 'SIGKILL' }],
       };
     case 'start':
+    case 'hold':
     case 'restart':
       return same({ ...state, restart: true });
     case 'stop':
@@ -139,6 +204,8 @@ function stepStopping(state: StateOf<'stopping'>, input: Input): Step {
     case 'exited':
       return leaderGone(input.exit, state.sent, state.restart);
     case 'surveyed':
+    case 'retry':
+    case 'delayElapsed':
       return same(state);
     default:
       return unreachable(input);
@@ -158,6 +225,7 @@ function stepSweeping(state: StateOf<'sweeping'>, input: Input): Step {
           strays: 'SIGKILL',
           graced: true,
           restart: state.restart && input.type !== 'kill',
+          told: state.told || input.type === 'kill',
         },
         effects: [
           { type: 'disarmGrace' },
@@ -166,11 +234,14 @@ function stepSweeping(state: StateOf<'sweeping'>, input: Input): Step {
         ],
       };
     case 'start':
+    case 'hold':
     case 'restart':
       return same({ ...state, restart: true });
     case 'stop':
-      return same({ ...state, restart: false });
+      return same({ ...state, restart: false, told: true });
     case 'exited':
+    case 'retry':
+    case 'delayElapsed':
       return same(state);
     default:
       return unreachable(input);
@@ -180,7 +251,16 @@ function stepSweeping(state: StateOf<'sweeping'>, input: Input): Step {
 function leaderGone(exit: Exit, sent: Signal | null, restart: boolean): Step {
   const strays = sent === 'SIGKILL' ? 'SIGKILL' : null;
   return {
-    state: { type: 'sweeping', exit, restart, group: sent, strays, graced: sent !== null, surveysAfterKill: 0 },
+    state: {
+      type: 'sweeping',
+      exit,
+      restart,
+      told: sent !== null,
+      group: sent,
+      strays,
+      graced: sent !== null,
+      surveysAfterKill: 0,
+    },
     effects: [{ type: 'survey', delayed: false }],
   };
 }
@@ -215,5 +295,5 @@ function surveyed(state: StateOf<'sweeping'>, found: Extract<Input, { type: 'sur
 
 function over(state: StateOf<'sweeping'>, before: readonly Effect[]): Step {
   const effects: readonly Effect[] = [...before, { type: 'disarmGrace' }, { type: 'ended', exit: state.exit }];
-  return state.restart ? started(effects) : { state: idle, effects };
+  return state.restart ? started(effects) : { state: { type: 'idle', retry: !state.told }, effects };
 }

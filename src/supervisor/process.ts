@@ -1,6 +1,7 @@
 /** Runs one spec as an OS process: carries out what the machine decides, and tells it what happened. */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { unreachable } from '../base/assert.ts';
 import type { ProcessStatus } from './control-protocol.ts';
 import type { LogChannel } from './log-mux.ts';
@@ -8,6 +9,10 @@ import type { Effect, Exit, Input, Signal, State } from './process-machine.ts';
 import { idle, step } from './process-machine.ts';
 import type { ProcessScan } from './process-scan.ts';
 import { tagVariable } from './process-scan.ts';
+import type { ReadyCheck } from './ready-check.ts';
+import { ReadyWatch } from './ready-watch.ts';
+import type { RestartPolicy } from './restart-policy.ts';
+import { decideRestart } from './restart-policy.ts';
 
 /** Everything that spawning needs. */
 export interface ProcessSpec {
@@ -26,6 +31,12 @@ export interface ProcessSpec {
   readonly clientUrl: string | null;
   /** Said in the log when it starts. */
   readonly greeting: readonly string[];
+  readonly ready: ReadyCheck;
+  /** Names of the processes that it waits for before it starts. */
+  readonly dependsOn: readonly string[];
+  readonly restart: RestartPolicy;
+  /** Asks it to end, whatever asks the others; null for the same. */
+  readonly stopSignal: Signal | null;
 }
 
 export interface ProcessEvents {
@@ -34,17 +45,19 @@ export interface ProcessEvents {
   /** Nothing of the group is alive any more. */
   onGone(groupId: number): void;
   /**
-   * Nothing of the process is alive any more, and all of its output has been read. `wanted`: it was told to end. It may start
-   * again by itself.
+   * Nothing of the process is alive any more, and all of its output has been read. `wanted`: it was told to end. `again`: it
+   * starts again by itself.
    */
-  onEnded(exit: Exit, wanted: boolean): void;
+  onEnded(exit: Exit, wanted: boolean, again: boolean): void;
+  /** Its state, or whether it is ready, may be another. */
+  onChanged(): void;
 }
 
 /** Between two looks at leftovers that have been told to end. */
 const surveyIntervalMs = 20;
 
 export class SupervisedProcess {
-  readonly spec: ProcessSpec;
+  #spec: ProcessSpec;
   readonly #tag: string;
   readonly #log: LogChannel;
   readonly #scan: ProcessScan;
@@ -64,14 +77,34 @@ export class SupervisedProcess {
   #startedAt: Date | null = null;
   #exit: Exit | null = null;
   #watchers: (() => void)[] = [];
+  #watch: ReadyWatch | null = null;
+  #ready = false;
+  #delay: NodeJS.Timeout | null = null;
+  /** When the restart policy started it again, in milliseconds of `performance.now`. */
+  #restarts: readonly number[] = [];
 
   /** `tag`, unique on this machine, marks everything that the process starts. */
   constructor(spec: ProcessSpec, tag: string, log: LogChannel, scan: ProcessScan, events: ProcessEvents) {
-    this.spec = spec;
+    this.#spec = spec;
     this.#tag = tag;
     this.#log = log;
     this.#scan = scan;
     this.#events = events;
+  }
+
+  get spec(): ProcessSpec {
+    return this.#spec;
+  }
+
+  /** What it is from its next start on; how it is treated, at once. Of the same name. */
+  adopt(spec: ProcessSpec): void {
+    this.#spec = spec;
+  }
+
+  /** It runs, and its check has succeeded since it started; or it has finished, if that is what its check asks for. */
+  get ready(): boolean {
+    if (this.#spec.ready.type === 'finished') return this.over && this.#exit?.code === 0;
+    return this.#ready && this.#state.type === 'running';
   }
 
   get state(): State {
@@ -89,16 +122,23 @@ export class SupervisedProcess {
   }
 
   start(): void {
+    this.#restarts = [];
     this.#feed({ type: 'start' });
+  }
+
+  /** To be started once others are ready. */
+  hold(): void {
+    this.#restarts = [];
+    this.#feed({ type: 'hold' });
   }
 
   /** Asks the whole group to end; what has not ended after the grace period is killed. */
   stop(signal: Signal): void {
-    this.#feed({ type: 'stop', signal });
+    this.#feed({ type: 'stop', signal: this.#spec.stopSignal ?? signal });
   }
 
   restart(signal: Signal): void {
-    this.#feed({ type: 'restart', signal });
+    this.#feed({ type: 'restart', signal: this.#spec.stopSignal ?? signal });
   }
 
   kill(): void {
@@ -123,15 +163,18 @@ export class SupervisedProcess {
   }
 
   status(now: Date): ProcessStatus {
-    const state = this.#state.type === 'running' ? 'running' : this.over ? 'stopped' : 'stopping';
-    const uptimeMs = state === 'stopped' || this.#startedAt === null ? null : now.getTime() - this.#startedAt.getTime();
+    const type = this.#state.type;
+    const state = type === 'running' || type === 'waiting' ? type : this.over ? 'stopped' : 'stopping';
+    const isUp = state === 'running' || state === 'stopping';
+    const uptimeMs = !isUp || this.#startedAt === null ? null : now.getTime() - this.#startedAt.getTime();
     return {
-      name: this.spec.name,
-      entry: this.spec.entry,
+      name: this.#spec.name,
+      entry: this.#spec.entry,
       state,
-      pid: state === 'stopped' || this.#groupId === 0 ? null : this.#groupId,
-      port: this.spec.port,
-      clientUrl: this.spec.clientUrl,
+      ready: this.ready,
+      pid: !isUp || this.#groupId === 0 ? null : this.#groupId,
+      port: this.#spec.port,
+      clientUrl: this.#spec.clientUrl,
       startedAt: this.#startedAt?.toISOString() ?? null,
       uptimeMs,
       restarts: Math.max(0, this.#starts - 1),
@@ -160,6 +203,7 @@ export class SupervisedProcess {
     const watchers = this.#watchers;
     this.#watchers = [];
     for (const resolve of watchers) resolve();
+    this.#events.onChanged();
   }
 
   #carryOut(effect: Effect): void {
@@ -177,11 +221,18 @@ export class SupervisedProcess {
         return;
       case 'armGrace':
         clearTimeout(this.#grace ?? undefined);
-        this.#grace = setTimeout(() => this.#graceElapsed(), this.spec.graceMs);
+        this.#grace = setTimeout(() => this.#graceElapsed(), this.#spec.graceMs);
         return;
       case 'disarmGrace':
         clearTimeout(this.#grace ?? undefined);
         this.#grace = null;
+        return;
+      case 'armDelay':
+        this.#delay = setTimeout(() => this.#feed({ type: 'delayElapsed' }), effect.delayMs);
+        return;
+      case 'disarmDelay':
+        clearTimeout(this.#delay ?? undefined);
+        this.#delay = null;
         return;
       case 'survey':
         if (effect.delayed) setTimeout(() => this.#survey(), surveyIntervalMs);
@@ -206,14 +257,14 @@ export class SupervisedProcess {
     this.#starts++;
     this.#told = false;
     this.#startedAt = new Date();
-    for (const line of this.spec.greeting) this.#log.note(line, { type: 'starting' });
+    for (const line of this.#spec.greeting) this.#log.note(line, { type: 'starting' });
     const outer = process.env[tagVariable];
     const tag = outer === undefined || outer === '' ? this.#tag : `${outer}/${this.#tag}`;
     let child: ChildProcess;
     try {
-      child = spawn('/bin/sh', ['-c', this.spec.command], {
-        cwd: this.spec.cwd,
-        env: { ...this.spec.env, [tagVariable]: tag },
+      child = spawn('/bin/sh', ['-c', this.#spec.command], {
+        cwd: this.#spec.cwd,
+        env: { ...this.#spec.env, [tagVariable]: tag },
         stdio: ['ignore', 'pipe', 'pipe'],
         detached: true, // a session and group of its own: Ctrl-C reaches it only through us
       });
@@ -230,11 +281,44 @@ export class SupervisedProcess {
     child.on('error', () => {}); // only kill() could report here, and it is never called
     if (child.stdout !== null) this.#log.attach(child.stdout, 'stdout', child.pid);
     if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr', child.pid);
-    child.once('exit', (code, signal) => this.#feed({ type: 'exited', exit: { code, signal } }));
+    child.once('exit', (code, signal) => {
+      this.#stopWatching();
+      this.#feed({ type: 'exited', exit: { code, signal } });
+    });
+    this.#watchReadiness(child, { ...this.#spec.env, [tagVariable]: tag });
+  }
+
+  #watchReadiness(child: ChildProcess, env: ProcessSpec['env']): void {
+    const { ready: check, cwd } = this.#spec;
+    this.#ready = check.type === 'started';
+    if (check.type === 'started' || check.type === 'finished') return;
+    const startMs = performance.now();
+    const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+    this.#watch = new ReadyWatch(
+      check,
+      { cwd, env, streams },
+      {
+        onReady: () => {
+          const afterMs = Math.round(performance.now() - startMs);
+          this.#ready = true;
+          this.#log.note(`ready after ${afterMs / 1000} s`, { type: 'process-ready', afterMs });
+          this.#changed();
+        },
+        onSlow: (reason) => this.#log.note(`not ready yet: ${reason}`),
+      },
+    );
+  }
+
+  #stopWatching(): void {
+    this.#watch?.close();
+    this.#watch = null;
+    this.#ready = false;
   }
 
   #cannotStart(error: unknown): void {
-    this.#log.note(`cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    const { cwd } = this.#spec;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#log.note(`cannot start: ${existsSync(cwd) ? reason : `there is no folder ${cwd}`}`);
     this.#feed({ type: 'exited', exit: { code: 127, signal: null } });
   }
 
@@ -247,7 +331,7 @@ export class SupervisedProcess {
   }
 
   #graceElapsed(): void {
-    this.#log.note(`still running after ${this.spec.graceMs / 1000} s: killing ${this.#remaining()}`);
+    this.#log.note(`still running after ${this.#spec.graceMs / 1000} s: killing ${this.#remaining()}`);
     this.#feed({ type: 'graceElapsed' });
   }
 
@@ -265,9 +349,33 @@ export class SupervisedProcess {
       this.#exit = exit;
       this.#log.note(describeExit(exit), { type: 'exited', ...exit });
       if (this.#spawnWaits && this.#draining === 0) this.#spawn();
-      this.#events.onEnded(exit, wanted);
+      const again = this.#restartByPolicy(exit);
+      this.#events.onEnded(exit, wanted, again);
       this.#changed();
     });
+  }
+
+  /** True if it starts again. */
+  #restartByPolicy(exit: Exit): boolean {
+    if (this.#state.type !== 'idle' || !this.#state.retry) return false;
+    const { restart } = this.#spec;
+    const decision = decideRestart(restart, exit, this.#restarts, performance.now());
+    switch (decision.type) {
+      case 'rest':
+        return false;
+      case 'give-up':
+        this.#log.note(`given up: it ended ${restart.maxRestarts + 1} times within ${restart.windowMs / 1000} s`);
+        return false;
+      case 'restart': {
+        const { delayMs, recent } = decision;
+        this.#restarts = recent;
+        this.#log.note(`restarting in ${delayMs / 1000} s`, { type: 'restarting', delayMs });
+        this.#feed({ type: 'retry', delayMs });
+        return true;
+      }
+      default:
+        return unreachable(decision);
+    }
   }
 
   #signalGroup(signal: Signal): void {

@@ -4,6 +4,8 @@
 export type ReadyCheck =
   /** Ready as soon as it runs. */
   | { readonly type: 'started' }
+  /** Ready when it has ended with code 0: something to be done once, before others. */
+  | { readonly type: 'finished' }
   /** Something accepts TCP connections on the port of this machine. */
   | ({ readonly type: 'port'; readonly port: number } & Timing)
   /** The address answers with the status. */
@@ -33,6 +35,8 @@ export function describeCheck(check: ReadyCheck): string {
   switch (check.type) {
     case 'started':
       return 'its start';
+    case 'finished':
+      return 'its end';
     case 'port':
       return `port ${check.port} to accept connections`;
     case 'http':

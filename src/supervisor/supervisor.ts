@@ -4,12 +4,18 @@ import { unreachable } from '../base/assert.ts';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import type { ControlRequest } from './control-protocol.ts';
+import type { DependencyState } from './dependency-order.ts';
+import { decideStart, withDependencies } from './dependency-order.ts';
 import { Guard } from './guard.ts';
 import type { LogChannel } from './log-mux.ts';
+import { etcdHealth } from './probes.ts';
 import type { ProcessSpec } from './process.ts';
 import { SupervisedProcess } from './process.ts';
 import type { Exit, Signal } from './process-machine.ts';
 import { ProcessScan } from './process-scan.ts';
+import type { ReloadPlan } from './reload-plan.ts';
+import { planReload } from './reload-plan.ts';
+import { rollingRestart } from './rolling-restart.ts';
 
 export interface ExitPolicy {
   /** The first process that fails ends all, and the run fails. */
@@ -36,11 +42,35 @@ export interface ProcessEnd {
 
 /** When a stop takes longer than this, the log names who is still running. */
 const impatienceMs = 2_000;
+/** How long a rolling restart waits for one process, or for the cluster, to be ready again. */
+const rollingPatienceMs = 60_000;
+/** Between two looks at the health of a cluster, and for one look. */
+const healthIntervalMs = 50;
+const healthTimeoutMs = 1_000;
 /** Without anything to wait for, Node would end a run that is meant to stay; how often this timer fires does not matter. */
 const vigilMs = 1 << 30;
 
+/** The files that say what runs. */
+export interface RunFiles {
+  /** Reads them again: what to run now, or what is wrong with them. */
+  read(): Promise<Result<readonly ProcessSpec[], string>>;
+  /** The run goes over to what they say. */
+  applied(plan: ReloadPlan): void;
+}
+
 export class Supervisor {
-  readonly processes: readonly SupervisedProcess[];
+  #processes: readonly SupervisedProcess[] = [];
+  /** No longer in the files: they leave `processes` when they are over. */
+  readonly #leaving = new Set<SupervisedProcess>();
+  readonly #log: (spec: ProcessSpec) => LogChannel;
+  readonly #files: RunFiles;
+  readonly #runTag: string;
+  readonly #scan = new ProcessScan();
+  /** Instances so far; each has a tag of its own. */
+  #instances = 0;
+  #running = false;
+  /** Requests that change what runs happen one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
   readonly #policy: ExitPolicy;
   readonly #guard: Guard;
   readonly #result: Promise<RunResult>;
@@ -51,22 +81,34 @@ export class Supervisor {
   #impatience: NodeJS.Timeout | null = null;
   #vigil: NodeJS.Timeout | null = null;
 
-  /** `log` gives the channel of a spec. */
-  constructor(specs: readonly ProcessSpec[], log: (spec: ProcessSpec) => LogChannel, policy: ExitPolicy) {
+  /** `log` gives the channel of a spec; `files` are for a reload. */
+  constructor(
+    specs: readonly ProcessSpec[],
+    log: (spec: ProcessSpec) => LogChannel,
+    policy: ExitPolicy,
+    files: RunFiles,
+  ) {
     this.#policy = policy;
-    const runTag = `${process.pid}.${randomBytes(6).toString('hex')}.`;
-    this.#guard = new Guard(runTag);
-    const scan = new ProcessScan();
-    this.processes = specs.map(
-      (spec, index) =>
-        new SupervisedProcess(spec, `${runTag}${index}`, log(spec), scan, {
-          onStarted: (groupId) => this.#guard.groupStarted(groupId),
-          onGone: (groupId) => this.#guard.groupOver(groupId),
-          onEnded: (exit, wanted) => this.#ended(spec, exit, wanted),
-        }),
-    );
+    this.#log = log;
+    this.#files = files;
+    this.#runTag = `${process.pid}.${randomBytes(6).toString('hex')}.`;
+    this.#guard = new Guard(this.#runTag);
+    this.#processes = specs.map((spec) => this.#create(spec));
     this.#result = new Promise((resolve) => {
       this.#finish = resolve;
+    });
+  }
+
+  get processes(): readonly SupervisedProcess[] {
+    return this.#processes;
+  }
+
+  #create(spec: ProcessSpec): SupervisedProcess {
+    return new SupervisedProcess(spec, `${this.#runTag}${this.#instances++}`, this.#log(spec), this.#scan, {
+      onStarted: (groupId) => this.#guard.groupStarted(groupId),
+      onGone: (groupId) => this.#guard.groupOver(groupId),
+      onEnded: (exit, wanted, again) => this.#ended(spec.name, exit, wanted, again),
+      onChanged: () => this.#changed(),
     });
   }
 
@@ -74,8 +116,44 @@ export class Supervisor {
   run(): Promise<RunResult> {
     if (this.#stopping) return this.#result; // somebody was quicker
     this.#vigil = setInterval(() => {}, vigilMs);
-    for (const process of this.processes) process.start();
+    this.#start(this.processes);
+    this.#running = true;
+    this.#changed();
     return this.#result;
+  }
+
+  /** Those that wait for nobody start; the others when they may. */
+  #start(processes: readonly SupervisedProcess[]): void {
+    const mayStart = (process: SupervisedProcess) =>
+      process.spec.dependsOn.every((name) => this.#stateOf(name) === 'ready');
+    const held = new Set(processes.filter((process) => !mayStart(process)));
+    for (const process of held) process.hold();
+    for (const process of processes) if (!held.has(process)) process.start();
+  }
+
+  /** What is no longer there is not waited for. */
+  #stateOf(name: string): DependencyState {
+    const process = this.processes.find((one) => one.spec.name === name);
+    if (process === undefined || process.ready) return 'ready';
+    return process.over ? 'over' : 'coming';
+  }
+
+  #changed(): void {
+    if (!this.#running) return;
+    for (const process of this.#stopping ? [] : this.processes) {
+      const { state, spec } = process;
+      if (state.type !== 'waiting' || state.for !== 'dependencies') continue;
+      const decision = decideStart(spec.dependsOn, (name) => this.#stateOf(name));
+      if (decision.type === 'start') process.start();
+      if (decision.type === 'never') {
+        process.note(`not started: ${decision.because.join(', ')} ended before it was ready`);
+        process.stop(this.#policy.stopSignal);
+      }
+    }
+    const left = [...this.#leaving].filter((process) => process.over);
+    for (const process of left) this.#leaving.delete(process);
+    if (left.length > 0) this.#processes = this.#processes.filter((process) => !left.includes(process));
+    this.#finishIfOver();
   }
 
   get stopping(): boolean {
@@ -111,12 +189,19 @@ export class Supervisor {
     switch (request.command) {
       case 'status':
         break;
-      case 'start':
-        for (const process of named) process.start();
+      case 'start': {
+        const dependencies = new Map(this.processes.map(({ spec }) => [spec.name, spec.dependsOn]));
+        const names = named.map((process) => process.spec.name);
+        const needed = withDependencies(dependencies, names);
+        // Whoever is named is not kept waiting by the delay of a restart.
+        this.#start(this.processes.filter((one) => named.includes(one) || (needed.has(one.spec.name) && one.over)));
         await Promise.all(
-          named.map((process) => process.until(() => process.state.type === 'running' || process.over)),
+          named.map((process) =>
+            process.until(() => ['running', 'waiting'].includes(process.state.type) || process.over),
+          ),
         );
         break;
+      }
       case 'stop':
         await Promise.all(
           named.map((process) => {
@@ -137,6 +222,14 @@ export class Supervisor {
       case 'restart-all':
         await this.#restart(this.processes);
         break;
+      case 'rolling-restart': {
+        const chosen = named.length === 0 ? this.processes : named;
+        return this.#inTurn(() => this.#rollingRestart(chosen.filter((one) => one.state.type === 'running')));
+      }
+      case 'reload': {
+        const reloaded = await this.reload();
+        return reloaded.ok ? ok(null) : reloaded;
+      }
       default:
         unreachable(request.command);
     }
@@ -147,9 +240,91 @@ export class Supervisor {
     const restarted = processes.map((process) => {
       const before = process.starts;
       process.restart(this.#policy.stopSignal);
-      return process.until(() => process.starts > before || process.over);
+      return process.until(() => process.starts > before || process.state.type === 'waiting' || process.over);
     });
     await Promise.all(restarted);
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(change);
+    this.#changing = done.catch(() => {});
+    return done;
+  }
+
+  #rollingRestart(processes: readonly SupervisedProcess[]): Promise<Result<null, string>> {
+    const rolling = processes.map((process) => ({
+      name: process.spec.name,
+      isMember: process.spec.clientUrl !== null,
+      restart: () => this.#restart([process]),
+      ready: async () => {
+        const isDecided = () => process.ready || process.over || this.#stopping;
+        if (!(await within(rollingPatienceMs, process.until(isDecided)))) {
+          return `${rollingPatienceMs / 1000} s have passed`;
+        }
+        return process.ready ? null : 'it has ended';
+      },
+    }));
+    return rollingRestart(rolling, () => this.#unhealthy());
+  }
+
+  /** Null once all etcds that run know a leader; why not, if that takes too long. */
+  async #unhealthy(): Promise<string | null> {
+    const endMs = performance.now() + rollingPatienceMs;
+    for (;;) {
+      if (this.#stopping) return 'everything is being stopped';
+      const reasons = await Promise.all(
+        this.processes.map(async ({ spec, state }) => {
+          if (spec.clientUrl === null) return null;
+          // One that is down already would make the next restart the end of a quorum of three.
+          if (state.type !== 'running') return `${spec.name} does not run`;
+          const reason = await etcdHealth(spec.clientUrl, healthTimeoutMs);
+          return reason === null ? null : `${spec.name} is not healthy: ${reason}`;
+        }),
+      );
+      const reason = reasons.find((one) => one !== null) ?? null;
+      if (reason === null || performance.now() >= endMs) return reason;
+      await new Promise((resolve) => setTimeout(resolve, healthIntervalMs));
+    }
+  }
+
+  /** Goes over to what the files say now; the error says why everything is left as it was. */
+  reload(): Promise<Result<ReloadPlan, string>> {
+    return this.#inTurn(async () => {
+      const specs = await this.#files.read();
+      if (!specs.ok) return specs;
+      if (this.#stopping) return err('everything is being stopped already');
+      const plan = this.#apply(specs.value);
+      this.#files.applied(plan);
+      return ok(plan);
+    });
+  }
+
+  #apply(specs: readonly ProcessSpec[]): ReloadPlan {
+    const known = new Map(this.processes.map((process) => [process.spec.name, process]));
+    const staying = this.processes.filter((process) => !this.#leaving.has(process));
+    const plan = planReload(
+      staying.map((process) => process.spec),
+      specs,
+    );
+    const started: SupervisedProcess[] = [];
+    const present = specs.map((spec) => {
+      const process = known.get(spec.name) ?? this.#create(spec);
+      process.adopt(spec);
+      // One that was about to leave starts again when its last instance is gone.
+      const returns = this.#leaving.delete(process);
+      if (plan.start.includes(spec.name) && !returns) started.push(process);
+      const isDown = process.state.type === 'idle' && !process.state.retry;
+      const restarts = returns || (plan.restart.includes(spec.name) && !isDown);
+      if (restarts) process.restart(this.#policy.stopSignal);
+      return process;
+    });
+    const gone = this.processes.filter((process) => !present.includes(process));
+    for (const process of gone) this.#leaving.add(process);
+    this.#processes = [...present, ...gone];
+    this.#start(started);
+    for (const process of gone) process.stop(this.#policy.stopSignal);
+    this.#changed();
+    return plan;
   }
 
   /** For the moment before the supervisor itself dies. */
@@ -157,11 +332,11 @@ export class Supervisor {
     for (const process of this.processes) process.killNow();
   }
 
-  #ended(spec: ProcessSpec, exit: Exit, wanted: boolean): void {
-    this.#ends.delete(spec.name); // so that the order is that of the last ends
-    this.#ends.set(spec.name, { name: spec.name, exit, stopping: wanted });
-    if (exit.code !== 0 && !wanted && this.#policy.exitOnError && !this.#stopping) {
-      this.#failure = { name: spec.name, exit };
+  #ended(name: string, exit: Exit, wanted: boolean, again: boolean): void {
+    this.#ends.delete(name); // so that the order is that of the last ends
+    this.#ends.set(name, { name, exit, stopping: wanted });
+    if (exit.code !== 0 && !wanted && !again && this.#policy.exitOnError && !this.#stopping) {
+      this.#failure = { name, exit };
       this.stopAll(this.#policy.stopSignal);
     }
     this.#finishIfOver();
@@ -169,7 +344,7 @@ export class Supervisor {
 
   #finishIfOver(): void {
     if (!this.processes.every((process) => process.over)) return;
-    if (!this.#stopping && !this.#policy.exitOnStop) return;
+    if (!this.#stopping && (!this.#policy.exitOnStop || !this.#running)) return;
     clearTimeout(this.#impatience ?? undefined);
     clearInterval(this.#vigil ?? undefined);
     void this.#guard.close().then(() => this.#finish({ failure: this.#failure, ends: [...this.#ends.values()] }));
@@ -185,4 +360,15 @@ export class Supervisor {
       );
     }
   }
+}
+
+/** True if `done` settles in time. */
+async function within(patienceMs: number, done: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), patienceMs);
+  });
+  const inTime = await Promise.race([done.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
 }

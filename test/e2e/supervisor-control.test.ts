@@ -162,8 +162,8 @@ describe('clusterctl status', () => {
       ],
     });
     const table = (await command(['status']))[0].split('\n');
-    expect(table[0]).toMatch(/^NAME +STATE +PID +PORT +UPTIME +RESTARTS +LAST EXIT$/);
-    expect(table[1]).toMatch(/^web +stopped +- +5000 +- +0 +exited with code 0$/);
+    expect(table[0]).toMatch(/^NAME +STATE +READY +PID +PORT +UPTIME +RESTARTS +LAST EXIT$/);
+    expect(table[1]).toMatch(/^web +stopped +no +- +5000 +- +0 +exited with code 0$/);
   });
 });
 

@@ -81,9 +81,9 @@ const table: Readonly<Record<string, Case>> = {
   '18-subset': { args: ['db', 'x'] },
   '19-hup': {
     when: /up/,
-    signals: ['SIGHUP'],
+    signals: ['SIGHUP', 'SIGINT'],
     differs: {
-      because: 'processes are asked to end by SIGTERM, whatever the signal',
+      because: 'SIGHUP reads the files again; processes are asked to end by SIGTERM, whatever the signal',
       lines: ['a | up', 'a | got term'],
     },
   },

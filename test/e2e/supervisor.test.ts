@@ -119,10 +119,10 @@ describe('clusterctl start', () => {
     );
   });
 
-  it.each(['SIGTERM', 'SIGHUP'] as const)('takes %s for a Ctrl-C', async (signal) => {
+  it('takes SIGTERM for a Ctrl-C', async () => {
     const run = startCase('22-int');
     await run.seen(/up/);
-    expect((await run.endBy(signal)).code).toBe(0);
+    expect((await run.endBy('SIGTERM')).code).toBe(0);
     expect(run.lines).toContain('a | got term');
   });
 
@@ -191,11 +191,11 @@ describe('clusterctl start', () => {
 
   it.each([
     ['INT', 'a | got int'],
-    ['same', 'a | got hup'],
+    ['same', 'a | got int'],
   ])('stops with %s, if told so', async (signal, words) => {
     const run = startCase('22-int', '--stop-signal', signal);
     await run.seen(/up/);
-    expect((await run.endBy('SIGHUP')).code).toBe(0);
+    expect((await run.endBy('SIGINT')).code).toBe(0);
     expect(run.lines).toContain(words);
   });
 

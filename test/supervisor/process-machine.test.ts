@@ -29,8 +29,33 @@ const exited: Input = { type: 'exited', exit: ok };
 describe('a process', () => {
   it('that ends by itself is over once nothing is left', () => {
     const { state, effects } = run([{ type: 'start' }, exited, clean]);
-    expect(state).toEqual(idle);
+    expect(state).toEqual({ type: 'idle', retry: true });
     expect(effects).toEqual(['spawn', 'survey', 'disarmGrace', 'ended']);
+  });
+
+  it('that ended by itself is started again after a delay, unless somebody is quicker', () => {
+    const ended: readonly Input[] = [{ type: 'start' }, exited, clean, { type: 'retry', delayMs: 100 }];
+    expect(run(ended).state).toEqual({ type: 'waiting', for: 'delay' });
+    expect(run([...ended, { type: 'delayElapsed' }]).effects.slice(-3)).toEqual(['armDelay', 'disarmDelay', 'spawn']);
+    expect(run([...ended, { type: 'start' }, { type: 'delayElapsed' }]).effects.slice(-2)).toEqual([
+      'disarmDelay',
+      'spawn',
+    ]);
+    expect(run([...ended, stop]).state).toEqual(idle);
+    expect(run([...ended, stop]).effects.slice(-1)).toEqual(['disarmDelay']);
+  });
+
+  it('that was told to end is not started again by its policy', () => {
+    const retry: Input = { type: 'retry', delayMs: 100 };
+    expect(run([{ type: 'start' }, stop, exited, clean, retry]).state).toEqual(idle);
+    expect(run([{ type: 'start' }, exited, stop, clean, retry]).state).toEqual(idle);
+    expect(run([{ type: 'start' }, exited, clean, stop, retry]).state).toEqual(idle);
+  });
+
+  it('is held until it may start, and can be told not to', () => {
+    expect(run([{ type: 'hold' }, { type: 'start' }])).toEqual({ state: { type: 'running' }, effects: ['spawn'] });
+    expect(run([{ type: 'hold' }, { type: 'restart', signal: 'SIGTERM' }]).effects).toEqual([]);
+    expect(run([{ type: 'hold' }, stop])).toEqual({ state: idle, effects: [] });
   });
 
   it('is killed when the grace period is over', () => {
@@ -106,7 +131,7 @@ class World {
   state: State = idle;
   leader = false;
   others: { stray: boolean; stubborn: boolean }[] = [];
-  awaited = { exit: false, survey: false, grace: false };
+  awaited = { exit: false, survey: false, grace: false, delay: false };
 
   feed(input: Input): void {
     const next = step(this.state, input);
@@ -140,6 +165,13 @@ class World {
       case 'disarmGrace':
         this.awaited.grace = false;
         return;
+      case 'armDelay':
+        expect(this.alive).toBe(false);
+        this.awaited.delay = true;
+        return;
+      case 'disarmDelay':
+        this.awaited.delay = false;
+        return;
       case 'survey':
         expect(this.awaited.survey).toBe(false);
         this.awaited.survey = true;
@@ -154,7 +186,8 @@ class World {
   /** Nothing lives without an input that is sure to come; a stop is on its way to an end. */
   private checkOwner(): void {
     if (this.leader) expect(this.awaited.exit).toBe(true);
-    if (this.state.type === 'idle') expect(this.alive).toBe(false);
+    if (this.state.type === 'idle' || this.state.type === 'waiting') expect(this.alive).toBe(false);
+    expect(this.awaited.delay).toBe(this.state.type === 'waiting' && this.state.for === 'delay');
     if (this.alive) expect(this.awaited.exit || this.awaited.survey).toBe(true);
     if (this.state.type === 'stopping' && this.leader) expect(this.awaited.grace).toBe(true);
     if (this.state.type === 'sweeping' && this.state.group !== 'SIGKILL' && this.state.graced) {
@@ -184,6 +217,12 @@ class World {
         this.feed({ type: 'graceElapsed' });
       });
     }
+    if (this.awaited.delay) {
+      pending.push(() => {
+        this.awaited.delay = false;
+        this.feed({ type: 'delayElapsed' });
+      });
+    }
     if (pending.length === 0) return false;
     pending[choice % pending.length]?.();
     return true;
@@ -200,6 +239,8 @@ describe('the process machine', () => {
           { type: 'stop', signal: 'SIGINT' },
           { type: 'restart', signal: 'SIGTERM' },
           { type: 'kill' },
+          { type: 'hold' },
+          { type: 'retry', delayMs: 100 },
         )
         .map((input) => (world: World) => world.feed(input)),
       fc.nat(5).map((choice) => (world: World) => void world.advance(choice)),

@@ -1,12 +1,20 @@
-/** `clusterctl check`: says what is wrong with the Procfile, or names its entries. */
+/** `clusterctl check`: says what is wrong with the Procfile and `clusterctl.yaml`, or names the entries. */
+import { planProcesses } from '../../supervisor/plan.ts';
 import { exitCode } from '../exit-codes.ts';
+import { readConfig } from '../read-config.ts';
 import { readProcfile } from '../read-procfile.ts';
 import type { Options } from '../syntax.ts';
 
-export function check(options: Options): number {
+export async function check(options: Options): Promise<number> {
   const procfile = readProcfile(options.procfile);
   if (!procfile.ok) return procfile.error;
-  const names = procfile.value.entries.map((entry) => entry.name);
+  const { entries } = procfile.value;
+  const names = entries.map((entry) => entry.name);
+  const { formation, 'base-port': basePort, 'set-ports': setPorts } = options;
+  const planned = planProcesses(entries, { formation, only: [], basePort, setPorts });
+  const specs = planned.ok ? planned.value : entries.map(({ name }) => ({ name, entry: name }));
+  const config = await readConfig(options, { entries: names, specs });
+  if (!config.ok) return config.error;
   process.stdout.write(`valid procfile detected (${names.join(', ')})\n`);
   return exitCode.ok;
 }

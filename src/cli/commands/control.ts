@@ -19,8 +19,9 @@ export async function remote(
   given: ReadonlySet<string>,
 ): Promise<number> {
   // `list` is the one word that is no request of its own: it prints part of a status.
-  const command = controlCommands.find((one) => one === word) ?? 'status';
-  if (needNames.includes(word) && names.length === 0) {
+  const isRolling = options.rolling && (word === 'restart' || word === 'restart-all');
+  const command = isRolling ? 'rolling-restart' : (controlCommands.find((one) => one === word) ?? 'status');
+  if (needNames.includes(command) && names.length === 0) {
     complain(`run ${word} needs the names of processes`);
     return exitCode.usage;
   }
@@ -52,10 +53,11 @@ async function order(target: Target, command: ControlCommand, names: readonly st
 
 function statusTable(processes: readonly ProcessStatus[]): string[] {
   const rows = [
-    ['NAME', 'STATE', 'PID', 'PORT', 'UPTIME', 'RESTARTS', 'LAST EXIT'],
+    ['NAME', 'STATE', 'READY', 'PID', 'PORT', 'UPTIME', 'RESTARTS', 'LAST EXIT'],
     ...processes.map((one) => [
       one.name,
       one.state,
+      one.ready ? 'yes' : 'no',
       String(one.pid ?? '-'),
       String(one.port ?? '-'),
       one.uptimeMs === null ? '-' : uptimeText(one.uptimeMs),

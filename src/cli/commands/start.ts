@@ -1,5 +1,10 @@
 /** `clusterctl start`: turns the command line, the Procfile and env files into what is to run. */
+import { dirname, resolve } from 'node:path';
+import type { Result } from '../../base/result.ts';
+import { err, ok } from '../../base/result.ts';
 import { memberDataDir } from '../../supervisor/cluster-state.ts';
+import type { Config, Settings } from '../../supervisor/config/settings.ts';
+import { dependenciesOf, over, ownSettings, resolveReady } from '../../supervisor/config/settings.ts';
 import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
@@ -7,71 +12,138 @@ import { clientUrl, clientUrlOf, memberEnv } from '../../supervisor/etcd-members
 import type { Spec } from '../../supervisor/plan.ts';
 import { programOf } from '../../supervisor/plan.ts';
 import type { ProcessSpec } from '../../supervisor/process.ts';
+import type { ReadyCheck } from '../../supervisor/ready-check.ts';
+import { defaultTiming } from '../../supervisor/ready-check.ts';
+import { keepPorts } from '../../supervisor/reload-plan.ts';
+import { defaultRestart } from '../../supervisor/restart-policy.ts';
 import { stateDirOf } from '../control-target.ts';
 import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
-import type { RunRequest } from '../planned-specs.ts';
-import { clustersOf, planRun } from '../planned-specs.ts';
+import type { Planned, RunRequest } from '../planned-specs.ts';
+import { clustersOf, planAll } from '../planned-specs.ts';
+import { configFile, readConfig } from '../read-config.ts';
 import { readEnvFiles } from '../read-env.ts';
-import { complain } from '../read-procfile.ts';
+import { complain, withComplaints } from '../read-procfile.ts';
+import type { Prepared } from '../supervise.ts';
 import { supervise } from '../supervise.ts';
-import type { Options } from '../syntax.ts';
 
 export async function start(request: RunRequest): Promise<number> {
-  const { options } = request;
-  const variables = readEnvFiles(options);
-  if (!variables.ok) return variables.error;
-  const added = effective(variables.value);
-  const environment = { ...process.env, ...added };
-  const planned = planRun(request, added);
-  if (!planned.ok) return planned.error;
-  const specs = planned.value;
-
-  const needsEtcd = specs.some((spec) => programOf(spec.command) === 'etcd');
-  const etcd = etcdFor(options, environment['PATH'] ?? '', needsEtcd || request.given.has('etcd'));
+  const first = await readFiles(request);
+  if (!first.ok) return first.error;
+  const { environment, planned } = first.value;
+  const needsEtcd = planned.specs.some((spec) => programOf(spec.command) === 'etcd');
+  const etcd = etcdFor(request.options, environment['PATH'] ?? '', needsEtcd || request.given.has('etcd'));
   if (!etcd.ok) return failed(etcd.error);
   try {
-    const stateDir = stateDirOf(options);
-    const clusters = await clustersOf(specs, stateDir);
-    if (!clusters.ok) return failed(clusters.error);
-    const describe = (spec: Spec) =>
-      processSpec(spec, { environment, clusters: clusters.value, stateDir, etcd: etcd.value, options });
-    return await supervise(specs, describe, request);
+    const prepared = await prepare(first.value, [], request, etcd.value);
+    if (!prepared.ok) return prepared.error;
+    const again = async (before: readonly Spec[]): Promise<Result<readonly Prepared[], string>> => {
+      const { value, complaints } = await withComplaints(async () => {
+        const read = await readFiles(request);
+        return read.ok ? prepare(read.value, before, request, etcd.value) : read;
+      });
+      return value.ok ? value : err(complaints.join('\n'));
+    };
+    return await supervise(prepared.value, again, request);
   } finally {
     etcd.value.close();
   }
 }
 
-interface Surroundings {
+/** What the files say. */
+interface Files {
   /** Of the supervisor, with the variables of env files. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly planned: Planned;
+  readonly config: Config;
+}
+
+/** Or the exit code after the errors have been printed. */
+async function readFiles(request: RunRequest): Promise<Result<Files, number>> {
+  const variables = readEnvFiles(request.options);
+  if (!variables.ok) return variables;
+  const added = effective(variables.value);
+  const planned = planAll(request, added);
+  if (!planned.ok) return planned;
+  const { entries, all } = planned.value;
+  const config = await readConfig(request.options, { entries, specs: all });
+  if (!config.ok) return config;
+  return ok({ environment: { ...process.env, ...added }, planned: planned.value, config: config.value });
+}
+
+/** Everything that spawning needs; or the exit code after the errors have been printed. `before` is what runs already. */
+async function prepare(
+  { environment, planned, config }: Files,
+  before: readonly Spec[],
+  request: RunRequest,
+  etcd: EtcdChoice,
+): Promise<Result<readonly Prepared[], number>> {
+  const specs = keepPorts(before, planned.specs);
+  const starting = specs.filter((spec) => !before.some((one) => one.name === spec.name));
+  const stateDir = stateDirOf(request.options);
+  const clusters = await clustersOf(specs, stateDir, starting);
+  if (!clusters.ok) return err(failed(clusters.error));
+  const surroundings = { environment, clusters: clusters.value, stateDir, etcd, config, specs, request };
+  const prepared: Prepared[] = [];
+  for (const spec of specs) {
+    const process = processSpec(spec, surroundings);
+    if (!process.ok) return err(failed(`${spec.name}.${process.error}`));
+    prepared.push({ spec, process: process.value });
+  }
+  return ok(prepared);
+}
+
+interface Surroundings extends Pick<Files, 'environment' | 'config'> {
   readonly clusters: ReadonlyMap<string, GeneratedCluster>;
   readonly stateDir: string;
   readonly etcd: EtcdChoice;
-  readonly options: Options;
+  /** All that run. */
+  readonly specs: readonly Spec[];
+  readonly request: RunRequest;
 }
 
-function processSpec(spec: Spec, { environment, clusters, stateDir, etcd, options }: Surroundings): ProcessSpec {
+function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec, string> {
+  const { environment, clusters, stateDir, etcd, config, specs, request } = surroundings;
+  const { options, given } = request;
   const cluster = spec.cluster === null ? undefined : clusters.get(spec.cluster);
   const member = cluster?.members.find((one) => one.name === spec.name);
   const dataDir = memberDataDir(stateDir, spec.name);
   const isEtcd = programOf(spec.command) === 'etcd';
-  return {
+  const url = member !== undefined ? clientUrl(member) : isEtcd ? clientUrlOf(spec.command) : null;
+  const own = ownSettings(config, spec);
+  const settings = over(config.defaults, own);
+  const ready = readyOf(own, config.defaults, url, spec.port);
+  if (!ready.ok) return ready;
+  // What is said of one process beats a flag, and that beats what is said of all.
+  const flagged = <T>(flag: string, mine: T | null, ofAll: T | null) => mine ?? (given.has(flag) ? null : ofAll);
+  return ok({
     name: spec.name,
     command: spec.command,
-    cwd: process.cwd(),
+    cwd: settings.cwd === null ? process.cwd() : resolve(dirname(configFile(options)), settings.cwd),
     env: {
       ...environment,
       PATH: etcd.path,
       ...spec.env,
+      ...settings.env,
       ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),
     },
     entry: spec.entry,
     port: spec.port,
-    clientUrl: member !== undefined ? clientUrl(member) : isEtcd ? clientUrlOf(spec.command) : null,
-    graceMs: options.grace,
+    clientUrl: url,
+    graceMs: flagged('grace', own.graceMs, config.defaults.graceMs) ?? options.grace,
     greeting: [greeting(spec, member, dataDir), ...(isEtcd ? [`etcd is ${etcd.description}`] : [])],
-  };
+    ready: ready.value,
+    dependsOn: dependenciesOf(config, spec, specs),
+    restart: { ...defaultRestart, ...settings.restart },
+    stopSignal: flagged('stop-signal', own.stopSignal, config.defaults.stopSignal),
+  });
+}
+
+/** An etcd is ready when it knows a leader, unless something else is said of it. */
+function readyOf(own: Settings, all: Settings, url: string | null, port: number | null): Result<ReadyCheck, string> {
+  if (own.ready === null && url !== null) return ok({ type: 'etcd', url, ...defaultTiming });
+  const setting = own.ready ?? all.ready;
+  return setting === null ? ok({ type: 'started' }) : resolveReady(setting, port);
 }
 
 function greeting(spec: Spec, member: MemberAddress | undefined, dataDir: string): string {

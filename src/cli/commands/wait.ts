@@ -1,7 +1,7 @@
 /** `clusterctl wait`: returns when the processes of a run are ready, have a leader, or have ended. For scripts. */
-import type { IncomingMessage } from 'node:http';
 import { unreachable } from '../../base/assert.ts';
 import type { ProcessStatus, RunStatus } from '../../supervisor/control-protocol.ts';
+import { etcdHealth } from '../../supervisor/probes.ts';
 import { findSupervisor } from '../control-target.ts';
 import { exitCode } from '../exit-codes.ts';
 import { complain } from '../read-procfile.ts';
@@ -11,7 +11,6 @@ import type { Options } from '../syntax.ts';
 const intervalMs = 50;
 /** Of one health check; etcd itself gives up on finding a leader later. */
 const healthTimeoutMs = 1_000;
-const healthBytesMax = 4_096;
 
 /** Waits for a supervisor too, if none runs yet. Without a deadline it waits for ever. */
 export async function wait(names: readonly string[], options: Options, given: ReadonlySet<string>): Promise<number> {
@@ -61,8 +60,9 @@ async function firstFailing(processes: readonly ProcessStatus[], condition: Opti
       return alive === undefined ? null : `${alive.name} is ${alive.state}`;
     }
     case 'ready': {
-      const down = processes.find((one) => one.state !== 'running');
-      return down === undefined ? firstUnhealthy(processes) : `${down.name} is ${down.state}`;
+      const down = processes.find((one) => !one.ready);
+      if (down === undefined) return firstUnhealthy(processes);
+      return `${down.name} is ${down.state}${down.state === 'running' ? ', not ready yet' : ''}`;
     }
     case 'leader':
       return processes.some((one) => one.clientUrl !== null)
@@ -77,28 +77,9 @@ async function firstFailing(processes: readonly ProcessStatus[], condition: Opti
 async function firstUnhealthy(processes: readonly ProcessStatus[]): Promise<string | null> {
   const reasons = await Promise.all(
     processes.map(async ({ name, clientUrl }) => {
-      const healthy = clientUrl === null || (await isHealthy(clientUrl));
+      const healthy = clientUrl === null || (await etcdHealth(clientUrl, healthTimeoutMs)) === null;
       return healthy ? null : `${name} (${clientUrl}) does not know a leader`;
     }),
   );
   return reasons.find((reason) => reason !== null) ?? null;
-}
-
-async function isHealthy(clientUrl: string): Promise<boolean> {
-  const secure = clientUrl.startsWith('https:');
-  // Whom to trust with data is not the question here, only whether it is up.
-  const options = { timeout: healthTimeoutMs, rejectUnauthorized: false };
-  const { get } = secure ? await import('node:https') : await import('node:http');
-  return new Promise((resolve) => {
-    const request = get(new URL('/health', clientUrl), options, (response: IncomingMessage) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        if (text.length < healthBytesMax) text += chunk;
-      });
-      response.on('close', () => resolve(response.statusCode === 200 && /"health"\s*:\s*"true"/.test(text)));
-    });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => resolve(false));
-  });
 }

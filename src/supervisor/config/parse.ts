@@ -213,7 +213,7 @@ function toSettings(raw: RawSettings): Settings {
 }
 
 function toReady(raw: NonNullable<RawSettings['ready']>): ReadySetting {
-  if (raw === 'started') return { type: 'started' };
+  if (raw === 'started' || raw === 'finished') return { type: raw };
   if (raw === 'port') return { type: 'port', port: '$PORT' };
   const timing = {
     ...(raw.interval !== undefined && { intervalMs: durationMs(raw.interval) }),

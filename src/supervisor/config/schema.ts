@@ -71,10 +71,12 @@ const readyObject = z
   .meta({ oneOf: checks.map((check) => ({ required: [check] })) });
 
 const ready = z
-  .union([z.enum(['started', 'port']), readyObject], {
-    error: 'expected started, port, or a check such as { http: /health }',
+  .union([z.enum(['started', 'finished', 'port']), readyObject], {
+    error: 'expected started, finished, port, or a check such as { http: /health }',
   })
-  .describe('When the process is ready; port alone means its PORT. An etcd is ready when it knows a leader.');
+  .describe(
+    'When the process is ready: once started, once finished with code 0, or by a check; port alone means its PORT. An etcd is ready when it knows a leader.',
+  );
 
 const whenError = 'expected no, on-failure or always';
 const when = z.enum(['no', 'on-failure', 'always'], { error: whenError });

@@ -9,7 +9,7 @@ import type { RestartPolicy } from '../restart-policy.ts';
 
 /** `$PORT` in a check stands for the PORT of the instance. */
 export type ReadySetting =
-  | { readonly type: 'started' }
+  | { readonly type: 'started' | 'finished' }
   | { readonly type: 'log'; readonly pattern: string }
   | ({ readonly type: 'port'; readonly port: string } & Partial<Timing>)
   /** `url` may be a path alone: on the PORT of the instance. */
@@ -78,6 +78,7 @@ export function dependenciesOf(config: Config, spec: Named, specs: readonly Name
 export function resolveReady(setting: ReadySetting, port: number | null): Result<ReadyCheck, string> {
   switch (setting.type) {
     case 'started':
+    case 'finished':
     case 'log':
       return ok(setting);
     case 'port': {

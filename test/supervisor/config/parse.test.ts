@@ -87,7 +87,7 @@ processes:
     ],
     [
       'processes:\n  web: {ready: soon}',
-      '2:16: web.ready: expected started, port, or a check such as { http: /health }',
+      '2:16: web.ready: expected started, finished, port, or a check such as { http: /health }',
     ],
     [
       'processes:\n  web: {ready: {log: "("}}',
