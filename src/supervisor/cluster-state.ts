@@ -10,6 +10,7 @@ import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import type { GeneratedCluster, MemberAddress } from './etcd-members.ts';
 import { portCandidates } from './etcd-members.ts';
+import { holderText } from './port-holder.ts';
 
 /** Readable, and safe to delete together with the folders beside it. */
 const stateFile = 'clusters.json';
@@ -82,7 +83,7 @@ async function checkPorts(
     for (const port of [clientPort, peerPort]) {
       if (await isFree(port)) continue;
       return err(
-        `port ${port} of ${name} is in use: is this cluster running already? Otherwise choose another --state-dir`,
+        `port ${port} of ${name} is in use${holderText(port)}: is this cluster running already? Otherwise choose another --state-dir`,
       );
     }
   }

@@ -67,3 +67,23 @@ export function clientUrlOf(command: string): string {
   }
   return defaultClientUrl;
 }
+
+/** Where an etcd is going to listen. */
+export interface ListenUrl {
+  readonly flag: 'listen-client-urls' | 'listen-peer-urls';
+  /** As an address to bind. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The addresses that the flags or the environment of an etcd name; what only etcd's defaults or a config file say is left out. */
+export function listenUrlsOf(command: string, env: Readonly<Record<string, string | undefined>>): ListenUrl[] {
+  return (['listen-client-urls', 'listen-peer-urls'] as const).flatMap((flag) => {
+    const [, given] = new RegExp(`\\s--?${flag}[=\\s]+['"]?([^\\s'"]+)`).exec(command) ?? [];
+    const urls = given ?? env[`ETCD_${flag.toUpperCase().replaceAll('-', '_')}`] ?? '';
+    return urls.split(',').flatMap((url) => {
+      const [, host = '', port] = /^https?:\/\/\[?([^\]/]*?)\]?:(\d{1,5})\/?$/.exec(url) ?? [];
+      return port === undefined ? [] : [{ flag, host: host === 'localhost' ? '127.0.0.1' : host, port: Number(port) }];
+    });
+  });
+}

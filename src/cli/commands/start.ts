@@ -21,6 +21,7 @@ import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { Planned, RunRequest } from '../planned-specs.ts';
 import { clustersOf, planAll } from '../planned-specs.ts';
+import { checkPorts } from '../port-preflight.ts';
 import { configFile, readConfig } from '../read-config.ts';
 import { readEnvFiles } from '../read-env.ts';
 import { complain, withComplaints } from '../read-procfile.ts';
@@ -37,6 +38,7 @@ export async function start(request: RunRequest): Promise<number> {
   try {
     const prepared = await prepare(first.value, [], request, etcd.value);
     if (!prepared.ok) return prepared.error;
+    if (!(await checkPorts(prepared.value.map((one) => one.process)))) return exitCode.failed;
     const again = async (before: readonly Spec[]): Promise<Result<readonly Prepared[], string>> => {
       const { value, complaints } = await withComplaints(async () => {
         const read = await readFiles(request);
