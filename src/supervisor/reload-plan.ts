@@ -43,15 +43,11 @@ const portMax = 65_535;
 
 /**
  * The specs of `after` with the ports that they have in `before`, so that an entry that moved in the file goes on untouched;
- * new ones keep clear of those.
+ * new ones keep clear of those, and of the ports of what is about to stop.
  */
 export function keepPorts(before: readonly Spec[], after: readonly Spec[]): Spec[] {
   const known = new Map(before.map((spec) => [spec.name, spec.port]));
-  const taken = new Set<number>();
-  for (const { name, port } of after) {
-    const kept = known.get(name) ?? null;
-    if (port !== null && kept !== null) taken.add(kept);
-  }
+  const taken = new Set([...known.values()].filter((port) => port !== null));
   return after.map((spec) => {
     if (spec.port === null) return spec;
     const kept = known.get(spec.name) ?? null;
