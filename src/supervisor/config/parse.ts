@@ -2,6 +2,7 @@
 import type { Document, LineCounter, Node } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, parseDocument, LineCounter as YamlLineCounter } from 'yaml';
 import type { core } from 'zod';
+import { toJSONSchema } from 'zod';
 import { findCycles } from '../dependency-order.ts';
 import type { Spec } from '../plan.ts';
 import type { Signal } from '../process-machine.ts';
@@ -66,6 +67,11 @@ export function parseConfig(file: string, text: string, known: Known): ParsedCon
       problemAt(offsetOf(document, path, target), 'config', message, hint),
     ),
   );
+}
+
+/** What may stand in the file as JSON Schema (draft 2020-12), for editors. */
+export function configJsonSchema(): object {
+  return toJSONSchema(configSchema, { io: 'input' });
 }
 
 // Problems

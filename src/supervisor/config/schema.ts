@@ -169,11 +169,6 @@ export const knownKeys = {
   process: Object.keys(processSchema.shape),
 };
 
-/** JSON Schema (draft 2020-12), for editors. */
-export function configJsonSchema(): object {
-  return z.toJSONSchema(configSchema, { io: 'input' });
-}
-
 function isPattern(text: string): boolean {
   try {
     new RegExp(text, 'u');

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Known } from '../../../src/supervisor/config/parse.ts';
-import { parseConfig } from '../../../src/supervisor/config/parse.ts';
-import { configJsonSchema } from '../../../src/supervisor/config/schema.ts';
+import { configJsonSchema, parseConfig } from '../../../src/supervisor/config/parse.ts';
 import { dependenciesOf, ownSettings, resolveReady } from '../../../src/supervisor/config/settings.ts';
 import { formatProblem } from '../../../src/supervisor/procfile/problem.ts';
 
