@@ -4,6 +4,8 @@ import { parseArguments } from './arguments.ts';
 import { commandInfos } from './catalogue.ts';
 import { exitCode } from './exit-codes.ts';
 import { helpText } from './help.ts';
+import type { Settled } from './read-settings.ts';
+import { withSettingsFiles } from './read-settings.ts';
 import { suggest } from './suggest.ts';
 import { remoteWords, syntax } from './syntax.ts';
 
@@ -13,12 +15,9 @@ const version = process.env['CLUSTERCTL_VERSION'] ?? 'unbundled';
 async function main(argv: readonly string[]): Promise<number> {
   const parsed = parseArguments(syntax, argv);
   if (!parsed.ok) return fail(`${parsed.error}\nRun clusterctl help for the flags.`, exitCode.usage);
-  const { command, words, values, given } = parsed.value;
+  const { command, words, values } = parsed.value;
   if (values.help) return print(helpText(command));
   if (values.version) return print(`clusterctl ${version}\n`);
-
-  const from = process.cwd();
-  if (values.basedir !== '') process.chdir(values.basedir);
   switch (command) {
     case null:
       return print(helpText(null));
@@ -26,23 +25,36 @@ async function main(argv: readonly string[]): Promise<number> {
       return print(helpText(words[0] ?? null));
     case 'version':
       return print(`clusterctl ${version}\n`);
-    case 'check':
-      if (values.portable) return (await import('./commands/check-portable.ts')).checkPortable(values);
-      return (await import('./commands/check.ts')).check(values);
-    case 'config':
-      return (await import('./commands/config.ts')).config(words);
-    case 'export':
-      return runExport(parsed.value, from);
     case 'completion':
       return completion(words[0]);
     case '__complete':
       return process.exit(await (await import('./commands/complete.ts')).complete(words));
+    case 'config':
+      return (await import('./commands/config.ts')).config(words);
+    default: {
+      const settled = await withSettingsFiles(parsed.value);
+      return settled.ok ? obey(command, settled.value) : settled.error;
+    }
+  }
+}
+
+/** A command that reads the user's files. */
+async function obey(command: string, { commandLine, settings }: Settled): Promise<number> {
+  const { words, values, given } = commandLine;
+  const from = process.cwd();
+  if (values.basedir !== '') process.chdir(values.basedir);
+  switch (command) {
+    case 'check':
+      if (values.portable) return (await import('./commands/check-portable.ts')).checkPortable(values);
+      return (await import('./commands/check.ts')).check(values);
+    case 'export':
+      return runExport(commandLine, from);
     case 'env':
-      return (await import('./commands/env.ts')).env(values);
+      return (await import('./commands/env.ts')).env(values, settings);
     case 'start':
-      return start(parsed.value);
+      return start(commandLine);
     case 'run':
-      return run(parsed.value);
+      return run(commandLine);
     case 'exec':
       return (await import('./commands/exec.ts')).exec(words, values);
     case 'status':
