@@ -61,7 +61,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
   grep: { summary: 'Only lines that match this pattern', value: anything },
   help: { summary: 'Print help', value: anything },
   history: { summary: 'Keep no logs', value: anything, spelling: 'history=false' },
-  'history-files': { summary: 'How many log files to keep of each process (default 2)', value: anything },
+  'history-files': { summary: 'Log files kept of each process (default 2)', value: anything },
   'history-size': { summary: 'Size of a log file at most (default 16M)', value: anything },
   json: { summary: 'Print JSON', value: anything },
   lines: { summary: 'How many lines', value: anything },

@@ -23,7 +23,7 @@ export interface SettingsFile {
 }
 
 /** The keys of each file, and the flags that they set; null: nothing here has that meaning. */
-export const settingsFiles: Readonly<Record<string, Readonly<Record<string, FlagName | null>>>> = {
+const settingsFiles: Readonly<Record<string, Readonly<Record<string, FlagName | null>>>> = {
   '.goreman': {
     procfile: 'procfile',
     port: 'rpc-port',
@@ -64,6 +64,7 @@ export function parseSettings(file: string, text: string): SettingsFile {
   for (const error of document.errors) report(error.pos[0], 'error', error.message);
   const { contents } = document;
   if (document.errors.length > 0 || contents === null) return { settings, problems };
+  if (isScalar(contents) && contents.value === null) return { settings, problems };
   if (!isMap(contents)) {
     report(contents.range?.[0] ?? 0, 'error', 'expected lines such as `procfile: Procfile.dev`');
     return { settings, problems };
