@@ -6,7 +6,7 @@ Runs the processes of a Procfile, or a whole etcd cluster, in one terminal.
 Commands
   start [NAME…]        Start all entries of the Procfile, or those named
   run WORD [NAME…]     From another terminal: list, status, start, stop,
-                       restart, stop-all, restart-all
+                       restart [--rolling], stop-all, restart-all, reload
   exec CMD…            Run one command as the entries would; also run CMD…
   status [--json]      What runs, since when, how it ended
   logs [-f] [NAME…]    What was said; -n LINES, --since TIME, --grep PATTERN
@@ -14,7 +14,7 @@ Commands
   check [--portable]   Check the Procfile; compare what other tools make of it
   env [--explain]      Print what env files set
   export FORMAT DIR    Write files for systemd, upstart, supervisord or launchd
-  help [start|export]  Print help; also version, completion bash|zsh|fish
+  help [start|export]  Also version, config schema, completion bash|zsh|fish
 
 Flags
   -f, --procfile FILE  The Procfile (default Procfile)
@@ -29,6 +29,7 @@ Example: clusterctl start --members 3
 const start = `Usage: clusterctl start [NAME…] [flags]
 Ctrl-C ends all processes, a second Ctrl-C kills them.
   -f, --procfile FILE    The Procfile (default Procfile; - reads stdin)
+      --config FILE      Settings of processes (default clusterctl.yaml)
   -d, --basedir DIR      Change to this folder first
   -e, --env FILES        Comma-separated (default .env)
       --env-rules R      goreman (default): environment, then first file, win;

@@ -282,6 +282,7 @@ export class Supervisor {
         }),
       );
       const reason = reasons.find((one) => one !== null) ?? null;
+      if (this.processes.some(({ spec, over }) => spec.clientUrl !== null && over)) return reason;
       if (reason === null || performance.now() >= endMs) return reason;
       await new Promise((resolve) => setTimeout(resolve, healthIntervalMs));
     }

@@ -114,7 +114,8 @@ function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec
   const url = member !== undefined ? clientUrl(member) : isEtcd ? clientUrlOf(spec.command) : null;
   const own = ownSettings(config, spec);
   const settings = over(config.defaults, own);
-  const ready = readyOf(own, config.defaults, url, spec.port);
+  const port = ownPort(settings.env) ?? spec.port;
+  const ready = readyOf(own, config.defaults, url, port);
   if (!ready.ok) return ready;
   // What is said of one process beats a flag, and that beats what is said of all.
   const flagged = <T>(flag: string, mine: T | null, ofAll: T | null) => mine ?? (given.has(flag) ? null : ofAll);
@@ -130,15 +131,21 @@ function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec
       ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),
     },
     entry: spec.entry,
-    port: spec.port,
+    port,
     clientUrl: url,
     graceMs: flagged('grace', own.graceMs, config.defaults.graceMs) ?? options.grace,
-    greeting: [greeting(spec, member, dataDir), ...(isEtcd ? [`etcd is ${etcd.description}`] : [])],
+    greeting: [greeting({ ...spec, port }, member, dataDir), ...(isEtcd ? [`etcd is ${etcd.description}`] : [])],
     ready: ready.value,
     dependsOn: dependenciesOf(config, spec, specs),
     restart: { ...defaultRestart, ...settings.restart },
     stopSignal: flagged('stop-signal', own.stopSignal, config.defaults.stopSignal),
   });
+}
+
+/** A PORT that the config file sets. */
+function ownPort(env: Settings['env']): number | null {
+  const text = env['PORT'] ?? '';
+  return /^\d{1,5}$/.test(text) ? Number(text) : null;
 }
 
 /** An etcd is ready when it knows a leader, unless something else is said of it. */
