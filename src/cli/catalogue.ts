@@ -45,6 +45,8 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
   basedir: { summary: 'Change to this folder first', value: folders },
   color: { summary: 'When to use colours', value: oneOf('auto', 'always', 'never') },
   config: { summary: 'Settings of processes (default clusterctl.yaml)', value: files },
+  'control-tcp': { summary: 'Control over a loopback port too', value: anything },
+  'control-token-file': { summary: 'File of its token', value: files },
   deadline: { summary: 'How long to wait', value: anything, spelling: 'timeout' },
   env: { summary: 'Env files, comma-separated (default .env)', value: files },
   'env-rules': { summary: 'Whose rules env files follow', value: oneOf('goreman', 'foreman') },
@@ -86,7 +88,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
 const inputs = ['procfile', 'config', 'basedir', 'env', 'env-rules'] as const;
 const choice = ['formation', 'members', 'base-port', 'set-ports', 'etcd', 'state-dir', 'grace', 'stop-signal'] as const;
 /** Which supervisor is meant. */
-const target = ['procfile', 'members', 'state-dir', 'rpc-port'] as const;
+const target = ['procfile', 'members', 'state-dir', 'rpc-port', 'control-tcp', 'control-token-file'] as const;
 
 /** In the order of the help. */
 export const commandInfos: Readonly<Record<string, CommandInfo>> = {
@@ -101,6 +103,8 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
       'exit-code',
       'rpc-port',
       'rpc-server',
+      'control-tcp',
+      'control-token-file',
       'history',
       'history-files',
       'history-size',
@@ -124,6 +128,11 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
     summary: 'What was said',
     operands: [processes],
     flags: [...target, 'follow', 'lines', 'since', 'grep', 'timestamps', 'output', 'color'],
+  },
+  attach: {
+    summary: 'Follow a running supervisor from here',
+    operands: [processes],
+    flags: [...target, 'lines', 'since', 'grep', 'timestamps', 'color'],
   },
   wait: {
     summary: 'Wait until processes are ready, lead or exit',

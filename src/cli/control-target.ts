@@ -4,14 +4,16 @@ import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
+import type { ControlAddress } from '../supervisor/control-client.ts';
 import { askSupervisor } from '../supervisor/control-client.ts';
 import type { Source } from '../supervisor/control-path.ts';
 import { controlFolder, socketPath, socketsIn, sourceText } from '../supervisor/control-path.ts';
 import type { RunStatus } from '../supervisor/control-protocol.ts';
+import { readToken } from '../supervisor/control-token.ts';
 import type { Options } from './syntax.ts';
 
 export interface Target {
-  readonly socket: string;
+  readonly address: ControlAddress;
   readonly status: RunStatus;
 }
 
@@ -36,6 +38,7 @@ export function stateDirOf(options: Options): string {
  * unless this folder has a Procfile of its own. The error says what runs instead.
  */
 export async function findSupervisor(options: Options, given: ReadonlySet<string>): Promise<Result<Target, string>> {
+  if (options['control-tcp'] !== null) return findOverTcp(options['control-tcp'], options, given);
   const folder = controlFolder();
   if (!folder.ok) return folder;
   const wanted = sourceOf(options, given);
@@ -51,9 +54,38 @@ export async function findSupervisor(options: Options, given: ReadonlySet<string
   return err(`no supervisor runs ${sourceText(wanted)}${list === '' ? '' : `; choose with -f among:${list}`}`);
 }
 
-async function targetAt(socket: string): Promise<Target | null> {
-  const reply = await askSupervisor(socket, { command: 'status', names: [] });
-  return reply?.ok === true ? { socket, status: reply.status } : null;
+async function targetAt(address: ControlAddress): Promise<Target | null> {
+  const reply = await askSupervisor(address, { command: 'status', names: [] });
+  return reply?.ok === true ? { address, status: reply.status } : null;
+}
+
+async function findOverTcp(
+  { host, port }: { readonly host: string; readonly port: number },
+  options: Options,
+  given: ReadonlySet<string>,
+): Promise<Result<Target, string>> {
+  const token = clientToken(options, given);
+  if (!token.ok) return token;
+  const address = { host, port, token: token.value };
+  const reply = await askSupervisor(address, { command: 'status', names: [] });
+  if (reply === null) return err(`no supervisor answers at ${host}:${port}`);
+  return reply.ok
+    ? ok({ address, status: reply.status })
+    : err(`the supervisor at ${host}:${port} says: ${reply.error}`);
+}
+
+function clientToken(options: Options, given: ReadonlySet<string>): Result<string, string> {
+  const fromEnvironment = process.env['CLUSTERCTL_TOKEN'] ?? '';
+  if (options['control-token-file'] === null && fromEnvironment !== '') return ok(fromEnvironment);
+  const file = tokenFileOf(options, given);
+  return file.ok ? readToken(file.value) : file;
+}
+
+/** The file of the token for the control over TCP: the one that is named, else one beside the socket. */
+export function tokenFileOf(options: Options, given: ReadonlySet<string>): Result<string, string> {
+  if (options['control-token-file'] !== null) return ok(resolve(options['control-token-file']));
+  const folder = controlFolder();
+  return folder.ok ? ok(socketPath(folder.value, sourceOf(options, given)).replace(/\.sock$/, '.token')) : folder;
 }
 
 /** Where the log history goes when there is no home folder. */

@@ -10,6 +10,7 @@ Commands
   exec CMD…            Run one command as the entries would; also run CMD…
   status [--json]      What runs, since when, how it ended
   logs [-f] [NAME…]    What was said; -n LINES, --since TIME, --grep PATTERN
+  attach [NAME…]       Follow a supervisor from here; Ctrl-C stops nothing
   wait [NAME…]         Until --for=ready (default), leader or exit; --timeout T
   check [--portable]   Check the Procfile; compare what other tools make of it
   env [--explain]      Print what env files set
@@ -21,7 +22,6 @@ Flags
   -m, --formation F    How many of each entry run, as in all=1,web=2,etcd=3
       --members N      No Procfile: a cluster of N etcd members
       --etcd WHICH     bundled (default), system, or a binary or its folder
-  -t, --grace TIME     From Ctrl-C to SIGKILL (default 10s)
 Flags take one dash or two; goreman's and foreman's are understood.
 Example: clusterctl start --members 3
 `;

@@ -61,6 +61,8 @@ async function obey(command: string, { commandLine, settings }: Settled): Promis
       return (await import('./commands/control.ts')).showStatus(values, given);
     case 'wait':
       return (await import('./commands/wait.ts')).wait(words, values, given);
+    case 'attach':
+      return (await import('./commands/attach.ts')).attach(words, values, given);
     case 'logs':
       return (await import('./commands/logs.ts')).logs(words, values, given);
     default: {

@@ -7,6 +7,8 @@ import type { RunRequest } from './planned-specs.ts';
 import { complain } from './read-procfile.ts';
 
 export interface RunHistory {
+  /** Null if none is kept. */
+  readonly folder: string | null;
   /** The writer for a process, the same each time; null if there is no history. */
   writerOf(name: string): HistoryWriter | null;
   close(): Promise<void>;
@@ -31,12 +33,13 @@ export function openHistory({ options, given }: RunRequest): RunHistory {
   }
 }
 
-const none: RunHistory = { writerOf: () => null, close: async () => {} };
+const none: RunHistory = { folder: null, writerOf: () => null, close: async () => {} };
 
 function writing(folder: string, limits: { fileBytes: number; files: number }, release: () => void): RunHistory {
   const writers = new Map<string, HistoryWriter>();
   let broken = false;
   return {
+    folder,
     writerOf(name) {
       const known = writers.get(name);
       if (known !== undefined || broken) return known ?? null;

@@ -2,11 +2,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Result } from '../base/result.ts';
 import { ok } from '../base/result.ts';
-import type { Source } from '../supervisor/control-path.ts';
-import { controlFolder, socketPath, sourceText } from '../supervisor/control-path.ts';
-import type { RunStatus } from '../supervisor/control-protocol.ts';
-import type { Handler } from '../supervisor/control-server.ts';
-import { ControlServer } from '../supervisor/control-server.ts';
 import { displayWidth } from '../supervisor/display-width.ts';
 import type { LogChannel } from '../supervisor/log-mux.ts';
 import { LogMux } from '../supervisor/log-mux.ts';
@@ -18,10 +13,10 @@ import type { Signal } from '../supervisor/process-machine.ts';
 import type { ReloadPlan } from '../supervisor/reload-plan.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { wantsColour } from './colour.ts';
-import { sourceOf } from './control-target.ts';
 import { exitCodeOf } from './exit-policy.ts';
 import type { RunRequest } from './planned-specs.ts';
 import { complain } from './read-procfile.ts';
+import { openControl } from './run-control.ts';
 import { openHistory } from './run-history.ts';
 
 /** How long output that nobody takes is waited for at the end. */
@@ -44,7 +39,7 @@ export async function supervise(
   again: (before: readonly Spec[]) => Promise<Result<readonly Prepared[], string>>,
   request: RunRequest,
 ): Promise<number> {
-  const { options, given } = request;
+  const { options } = request;
   let specs = prepared.map((one) => one.spec);
   const output = standardOutput();
   const text = {
@@ -53,7 +48,6 @@ export async function supervise(
     nameWidth: Math.max(...specs.map((spec) => displayWidth(spec.name))),
   };
   const mux = new LogMux(output, options.output === 'ndjson' ? 'ndjson' : text);
-  const source = sourceOf(options, given);
   const history = openHistory(request);
   const channels = new Map<string, LogChannel>();
   const open = (added: readonly Spec[]) => {
@@ -98,10 +92,10 @@ export async function supervise(
     },
     () => void supervisor.reload(),
   );
-  const control = options['rpc-server'] ? await listenForControl(supervisor, source) : null;
+  const control = await openControl(supervisor, request, history.folder);
 
   const result = await supervisor.run();
-  await control?.close();
+  await control.close();
   // A slow reader gets everything, as long as the user has the patience.
   await Promise.race([output.flush(flushPatienceMs), givenUp]);
   await history.close();
@@ -113,36 +107,6 @@ function describeReload({ start, stop, restart, adjust }: ReloadPlan): string {
   const parts = Object.entries({ starts: start, stops: stop, restarts: restart, 'is adjusted': adjust });
   const changes = parts.flatMap(([verb, names]) => names.map((name) => `${name} ${verb}`));
   return changes.length === 0 ? 'nothing has changed' : changes.join(', ');
-}
-
-/** The socket of the remote control, or null after saying why there is none: the processes run all the same. */
-async function listenForControl(supervisor: Supervisor, source: Source): Promise<ControlServer | null> {
-  const startedAt = new Date();
-  const status = (): RunStatus => ({
-    version: 1,
-    pid: process.pid,
-    source: sourceText(source),
-    startedAt: startedAt.toISOString(),
-    processes: supervisor.processes.map((one) => one.status(new Date())),
-  });
-  const handler: Handler = async (request) => {
-    const done = await supervisor.obey(request);
-    return done.ok ? { ok: true, status: status() } : { ok: false, error: done.error };
-  };
-  try {
-    const folder = controlFolder();
-    if (!folder.ok) throw new Error(folder.error);
-    const listening = await ControlServer.listen(socketPath(folder.value, source), handler);
-    if (listening.type === 'listening') return listening.server;
-    const { pid, startedAt: since } = listening.by;
-    complain(
-      `warning: ${sourceText(source)} is run by process ${pid} already, since ${since}; \`run\` commands go there`,
-    );
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    complain(`warning: no remote control: ${reason} (--control=false says that you need none)`);
-  }
-  return null;
 }
 
 /** The first signal stops, another kills; SIGHUP reloads, unless it says that the terminal is gone. */

@@ -30,6 +30,8 @@ const flags = {
   basedir: stringFlag(''),
   color: colourFlag(),
   config: optionalFlag(),
+  'control-tcp': loopbackFlag(),
+  'control-token-file': optionalFlag(),
   deadline: durationFlag(null),
   env: optionalFlag(),
   'env-rules': enumFlag('goreman', 'foreman'),
@@ -90,6 +92,7 @@ export const syntax: Syntax<typeof flags> = {
   aliasesBeforeCommand: { p: 'rpc-port' },
   aliasesAfterCommand(command) {
     if (command === 'logs') return { f: 'follow', n: 'lines' };
+    if (command === 'attach') return { n: 'lines' };
     if (command === 'export') return { a: 'app', l: 'log', p: 'base-port', u: 'user' };
     return command === 'wait' ? { t: 'deadline', timeout: 'deadline' } : { p: 'base-port' };
   },
@@ -227,6 +230,23 @@ function sizeFlag(initial: number): Flag<number> {
       const bytes = Number(digits) * 1024 ** ['', 'k', 'm', 'g'].indexOf(unit.toLowerCase());
       const valid = digits !== undefined && bytes >= historySizeMin && bytes <= historySizeMax;
       return valid ? ok(bytes) : err('expected a size from 64K to 1G such as 16M');
+    },
+  };
+}
+
+/** `PORT` or `HOST:PORT` on this machine: the control is not for the network. */
+function loopbackFlag(): Flag<{ readonly host: string; readonly port: number } | null> {
+  return {
+    default: null,
+    standsAlone: false,
+    parse(text) {
+      const [, named = '127.0.0.1', digits] = /^(?:(.*):)?(\d{1,5})$/.exec(text) ?? [];
+      const host = named === 'localhost' ? '127.0.0.1' : named.replace(/^\[(.*)\]$/, '$1');
+      if (digits === undefined || Number(digits) > 65_535) return err('expected PORT or HOST:PORT');
+      const isLoopback = host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+      return isLoopback
+        ? ok({ host, port: Number(digits) })
+        : err(`${host} is not a loopback address such as 127.0.0.1`);
     },
   };
 }

@@ -39,6 +39,8 @@ export interface RunStatus {
   /** The Procfile, or the state folder of a generated cluster. */
   readonly source: string;
   readonly startedAt: string;
+  /** The folder of the log history; null if none is kept. */
+  readonly history: string | null;
   readonly processes: readonly ProcessStatus[];
 }
 
@@ -79,4 +81,15 @@ export function parseRequest(line: string): Result<ControlRequest, string> {
   const names: unknown = 'names' in value ? value.names : [];
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) return err('names are strings');
   return ok({ command, names });
+}
+
+/** The token of a request, as the control over TCP needs it: `{"command":"status","token":"…"}`. Empty if there is none. */
+export function tokenOf(line: string): string {
+  try {
+    const value: unknown = JSON.parse(line);
+    const has = typeof value === 'object' && value !== null && 'token' in value;
+    return has && typeof value.token === 'string' ? value.token : '';
+  } catch {
+    return '';
+  }
 }

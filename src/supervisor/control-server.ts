@@ -1,10 +1,11 @@
-/** Listens on a private socket for the remote control of a supervisor. */
+/** Listens for the remote control of a supervisor: on a private socket, and on a loopback port if that is asked for. */
 import { chmodSync, unlinkSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { askSupervisor } from './control-client.ts';
 import type { ControlReply, ControlRequest, RunStatus } from './control-protocol.ts';
-import { parseRequest, requestBytesMax } from './control-protocol.ts';
+import { parseRequest, requestBytesMax, tokenOf } from './control-protocol.ts';
+import { isToken } from './control-token.ts';
 
 /** More are turned away. */
 const connectionsMax = 64;
@@ -20,13 +21,17 @@ export type Listening =
 
 export class ControlServer {
   readonly #server: Server;
-  readonly #path: string;
+  /** Of the socket; null over TCP. */
+  readonly #path: string | null;
+  /** What requests over TCP must have; null on the private socket. */
+  readonly #token: string | null;
   readonly #handler: Handler;
   readonly #sockets = new Set<Socket>();
   readonly #answering = new Set<Promise<void>>();
 
-  private constructor(path: string, handler: Handler) {
+  private constructor(path: string | null, token: string | null, handler: Handler) {
     this.#path = path;
+    this.#token = token;
     this.#handler = handler;
     this.#server = createServer((socket) => this.#serve(socket));
     this.#server.maxConnections = connectionsMax;
@@ -37,7 +42,7 @@ export class ControlServer {
     const other = await askSupervisor(path, { command: 'status', names: [] });
     if (other?.ok === true) return { type: 'taken', by: other.status };
     remove(path);
-    const server = new ControlServer(path, handler);
+    const server = new ControlServer(path, null, handler);
     await new Promise<void>((resolve, reject) => {
       server.#server.once('error', reject);
       server.#server.listen(path, resolve);
@@ -47,9 +52,26 @@ export class ControlServer {
     return { type: 'listening', server };
   }
 
+  /** Listens on a loopback address for requests that have the token; port 0 takes any. Rejects if it cannot. */
+  static async listenTcp(host: string, port: number, token: string, handler: Handler): Promise<ControlServer> {
+    const server = new ControlServer(null, token, handler);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', reject);
+      server.#server.listen({ host, port, exclusive: true }, resolve);
+    });
+    server.#server.unref();
+    return server;
+  }
+
+  /** Over TCP. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
   /** Takes no more requests; resolves when the answers to those under way have been read. */
   async close(): Promise<void> {
-    remove(this.#path);
+    if (this.#path !== null) remove(this.#path);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
@@ -77,6 +99,7 @@ export class ControlServer {
           .then(async () => {
             const reply = await this.#answer(line);
             if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`);
+            if (this.#token !== null && !isToken(tokenOf(line), this.#token)) socket.end();
           })
           .finally(() => this.#answering.delete(answered));
         this.#answering.add(answered);
@@ -87,6 +110,9 @@ export class ControlServer {
   }
 
   async #answer(line: string): Promise<ControlReply> {
+    if (this.#token !== null && !isToken(tokenOf(line), this.#token)) {
+      return { ok: false, error: 'the token is wrong or missing' };
+    }
     const request = parseRequest(line);
     return request.ok ? await this.#handler(request.value) : { ok: false, error: request.error };
   }

@@ -191,7 +191,7 @@ describe('clusterctl wait', () => {
     const address = server.address();
     const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
     writeFileSync(join(installation.folder, 'dist/etcd.js'), 'setInterval(() => {}, 1000); console.log("member up")');
-    writeFileSync(join(cwd, 'Procfile'), `e: etcd --name x --listen-client-urls ${url}\n`);
+    writeFileSync(join(cwd, 'Procfile'), `e: etcd --name x --advertise-client-urls ${url}\n`);
     await launch(['start']).seen(/member up/);
     expect(await command(['wait', '--for=leader', '-t', '0'])).toEqual([
       '',

@@ -45,7 +45,7 @@ export async function showStatus(options: Options, given: ReadonlySet<string>): 
 }
 
 async function order(target: Target, command: ControlCommand, names: readonly string[]): Promise<RunStatus | null> {
-  const reply = await askSupervisor(target.socket, { command, names });
+  const reply = await askSupervisor(target.address, { command, names });
   if (reply?.ok === true) return reply.status;
   complain(reply === null ? `the supervisor (process ${target.status.pid}) ended without an answer` : reply.error);
   return null;
