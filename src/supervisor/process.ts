@@ -148,6 +148,7 @@ export class SupervisedProcess {
   /** The last resort when the supervisor itself must end at once: nothing is awaited. */
   killNow(): void {
     if (this.#state.type === 'idle') return;
+    this.#watch?.close();
     this.#signalGroup('SIGKILL');
     for (const pid of this.#strays) trySignal(pid, 'SIGKILL');
   }

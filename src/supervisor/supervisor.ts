@@ -124,10 +124,13 @@ export class Supervisor {
 
   /** Those that wait for nobody start; the others when they may. */
   #start(processes: readonly SupervisedProcess[]): void {
-    const mayStart = (process: SupervisedProcess) =>
-      process.spec.dependsOn.every((name) => this.#stateOf(name) === 'ready');
-    const held = new Set(processes.filter((process) => !mayStart(process)));
-    for (const process of held) process.hold();
+    const unready = (process: SupervisedProcess) =>
+      process.spec.dependsOn.filter((name) => this.#stateOf(name) !== 'ready');
+    const held = new Set(processes.filter((process) => unready(process).length > 0));
+    for (const process of held) {
+      if (process.over) process.note(`waiting for ${unready(process).join(', ')}`);
+      process.hold();
+    }
     for (const process of processes) if (!held.has(process)) process.start();
   }
 
