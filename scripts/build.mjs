@@ -17,23 +17,25 @@ const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'
 await rm(dist, { recursive: true, force: true });
 await mkdir(join(dist, 'shims'), { recursive: true });
 
-// The parsers of clusterctl.yaml are three quarters of the code and read by few runs: a file of their own, loaded late.
-const configParsers = {
-  name: 'config-parsers',
+// Parsers of files that few runs read are most of the code of clusterctl: files of their own, loaded late.
+const late = { config: 'src/supervisor/config/parse.ts', settings: 'src/cli/settings-file.ts' };
+const loadLate = {
+  name: 'load-late',
   setup({ onResolve }) {
-    onResolve({ filter: /\/config\/parse\.ts$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './config.js', external: true } : undefined,
-    );
+    onResolve({ filter: /\/(?:config\/parse|settings-file)\.ts$/ }, ({ kind, path, resolveDir }) => {
+      const name = Object.keys(late).find((one) => join(root, late[one]) === join(resolveDir, path));
+      return kind === 'dynamic-import' && name !== undefined ? { path: `./${name}.js`, external: true } : undefined;
+    });
   },
 };
 await build({
   absWorkingDir: root,
   entryPoints: {
     clusterctl: 'src/cli/main.ts',
-    config: 'src/supervisor/config/parse.ts',
+    ...late,
     'etcd.bundle': 'src/server/main.ts',
   },
-  plugins: [configParsers],
+  plugins: [loadLate],
   outdir: dist,
   bundle: true,
   platform: 'node',

@@ -1,5 +1,5 @@
 /** What `clusterctl.yaml` asks for, reloads and rolling restarts, with real processes. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -214,6 +214,15 @@ processes:
     expect((await run.endBy('SIGTERM')).tookMs).toBeLessThan(2_500);
     expect(run.lines).toContain('a | got int');
     expect(run.lines.find((line) => line.includes('killing'))).toMatch(/^b \| still running after 0.2 s/);
+  });
+});
+
+describe('the built command', () => {
+  it('starts without the parsers of files that there are not', () => {
+    const built = readFileSync(new URL('../../dist/clusterctl.js', import.meta.url), 'utf8');
+    for (const mark of ['ZodError', 'LineCounter', 'BLOCK_FOLDED']) expect(built).not.toContain(mark);
+    const parsers = readFileSync(new URL('../../dist/config.js', import.meta.url), 'utf8');
+    expect(parsers).toContain('ZodError');
   });
 });
 
