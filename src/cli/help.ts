@@ -35,8 +35,7 @@ Ctrl-C ends all processes, a second Ctrl-C kills them.
       --env-rules R      goreman (default): environment, then first file, win;
                          foreman: the last file wins
   -m, --formation F      all=1,web=2: instances of each entry; others have none
-  -b, --base-port N      PORT of the first entry; +100 for each (default 5000)
-      --set-ports=false  Leave PORT alone
+  -b, --base-port N      PORT of the first (default 5000); --set-ports=false
       --members N        No Procfile: a cluster of N etcd members
       --etcd WHICH       bundled (default), system, or a binary or its folder
       --state-dir DIR    Of generated clusters (default .clusterctl)
@@ -45,6 +44,7 @@ Ctrl-C ends all processes, a second Ctrl-C kills them.
       --exit-on-error    End all when one fails, and exit 1
       --exit-code P      goreman (default), or first or max of the processes'
       --control=false    No socket for run and status; --history=false: no logs
+      --control-tcp PORT A loopback port too; --control-token-file FILE
       --exit-on-stop=false  Stay when no process is left
       --logtime=false    No time before each line
       --output ndjson    Lines and events as JSON objects
