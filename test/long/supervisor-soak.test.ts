@@ -1,4 +1,4 @@
-/** Processes are killed, stopped and restarted at random for minutes; at the end nothing is left of them. */
+/** Processes are killed, stopped, restarted and reloaded at random for minutes; at the end nothing is left of them. */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,14 @@ stubborn: trap '' TERM INT; while :; do sleep 0.1; done
 forking: (setsid sleep 1000 &) ; sleep 1000 & sleep 1000
 double: (trap '' TERM; setsid sh -c 'trap "" TERM; while :; do sleep 0.2; done' &) ; exec sleep 1000
 `;
+/** Restarts without end, checks that are processes themselves, and an order. */
+const config = `defaults: { restart: { when: on-failure, initial: 20ms, max: 300ms, maxRestarts: 1000 } }
+processes:
+  talker: { ready: { log: talk } }
+  short: { restart: { when: always, initial: 50ms, max: 100ms, maxRestarts: 1000 } }
+  obedient: { dependsOn: [talker], ready: { exec: sleep 0.05, interval: 10ms } }
+  stubborn: { dependsOn: [obedient], ready: { exec: sleep 1000, timeout: 100ms } }
+`;
 const names = procfile.split('\n').flatMap((line) => line.match(/^\w+(?=:)/) ?? []);
 
 let installation: Installation;
@@ -28,6 +36,7 @@ beforeAll(async () => {
   installation = await install();
   cwd = mkdtempSync(join(tmpdir(), 'clusterctl-soak-'));
   writeFileSync(join(cwd, 'Procfile'), procfile);
+  writeFileSync(join(cwd, 'clusterctl.yaml'), config);
 });
 afterAll(() => {
   installation.remove();
@@ -57,12 +66,16 @@ it(`leaves nothing after ${seconds} s of chaos (seed ${seed})`, async () => {
   while (performance.now() < endMs) {
     actions++;
     const name = pick(names) ?? '';
-    const command = pick(['start', 'start', 'stop', 'restart', 'restart-all', 'kill'] as const) ?? 'start';
+    const command = pick(['start', 'start', 'stop', 'restart', 'restart-all', 'reload', 'kill'] as const) ?? 'start';
     if (command === 'kill') {
       const victim = (await statusNow()).processes.find((one) => one.name === name);
       if (victim?.pid !== null && victim?.pid !== undefined) tryKill(victim.pid);
     } else {
-      const asked = askSupervisor(socket, { command, names: command === 'restart-all' ? [] : [name] });
+      if (command === 'reload') writeFileSync(join(cwd, 'Procfile'), changedProcfile(random.below(16)));
+      const asked = askSupervisor(socket, {
+        command,
+        names: command.startsWith('re') && command !== 'restart' ? [] : [name],
+      });
       pending.set(asked, `${command} ${name}`);
       void asked.finally(() => pending.delete(asked));
     }
@@ -74,7 +87,8 @@ it(`leaves nothing after ${seconds} s of chaos (seed ${seed})`, async () => {
   expect(actions).toBeGreaterThan(seconds);
   expect(last.processes.reduce((sum, one) => sum + one.restarts, 0)).toBeGreaterThan(seconds / 2);
 
-  await askSupervisor(socket, { command: 'stop', names });
+  const all = last.processes.map((one) => one.name);
+  await askSupervisor(socket, { command: 'stop', names: all });
   for (const one of (await statusNow()).processes) expect(one).toMatchObject({ state: 'stopped', pid: null });
   expect(run.survivors().length).toBe(1); // the supervisor
   expect(descriptors()).toBeLessThan(40 + names.length);
@@ -82,6 +96,13 @@ it(`leaves nothing after ${seconds} s of chaos (seed ${seed})`, async () => {
   expect(run.survivors()).toEqual([]);
   expect(readdirSync(folder)).toEqual([]);
 });
+
+/** With some of three more entries, and one of the others changed or not, by the bits of `variant`. */
+function changedProcfile(variant: number): string {
+  const more = ['x', 'y', 'z'].filter((_, bit) => (variant & (1 << bit)) !== 0);
+  const changed = variant >= 8 ? procfile.replace('obedient: exec sleep 1000', 'obedient: exec sleep 1001') : procfile;
+  return more.map((name) => `${name}: sleep 1000 & exec sleep 1000\n`).join('') + changed;
+}
 
 function tryKill(pid: number): void {
   try {
