@@ -141,6 +141,15 @@ describe('in a terminal, clusterctl', () => {
     await terminal.seen(/code 0/);
   });
 
+  it('takes SIGHUP for a reload as long as the window is there', async () => {
+    writeFileSync(join(cwd, 'Procfile'), 'a: echo ready; kill -HUP $PPID; exec sleep 60\n');
+    const terminal = new Terminal();
+    terminal.type('$CLUSTERCTL start; echo code $?\r');
+    await terminal.seen(/reloaded: nothing has changed/);
+    terminal.type('\x03');
+    await terminal.seen(/code 0/);
+  });
+
   it.each([
     ['obedient', 'a: echo ready; exec sleep 60\n'],
     ['stubborn', stubborn],
