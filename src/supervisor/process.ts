@@ -158,9 +158,17 @@ export class SupervisedProcess {
     return this.#starts;
   }
 
-  /** Resolves as soon as `condition` holds; it is looked at after every change. */
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+  /** Resolves as soon as `condition` holds, to true, or when the patience is over; it is looked at after every change. */
+  async until(condition: () => boolean, patienceMs: number | null = null): Promise<boolean> {
+    let late = false;
+    const giveUp = () => {
+      late = true;
+      this.#wake();
+    };
+    const timer = patienceMs === null ? null : setTimeout(giveUp, patienceMs);
+    while (!condition() && !late) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    clearTimeout(timer ?? undefined);
+    return condition();
   }
 
   status(now: Date): ProcessStatus {
@@ -201,10 +209,14 @@ export class SupervisedProcess {
   }
 
   #changed(): void {
+    this.#wake();
+    this.#events.onChanged();
+  }
+
+  #wake(): void {
     const watchers = this.#watchers;
     this.#watchers = [];
     for (const resolve of watchers) resolve();
-    this.#events.onChanged();
   }
 
   #carryOut(effect: Effect): void {

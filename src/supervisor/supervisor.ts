@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { unreachable } from '../base/assert.ts';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
+import type { MemberView } from './cluster-health.ts';
+import { waitForHealth } from './cluster-health.ts';
 import type { ControlRequest } from './control-protocol.ts';
 import type { DependencyState } from './dependency-order.ts';
 import { decideStart, withDependencies } from './dependency-order.ts';
 import { Guard } from './guard.ts';
 import type { LogChannel } from './log-mux.ts';
-import { etcdHealth } from './probes.ts';
 import type { ProcessSpec } from './process.ts';
 import { SupervisedProcess } from './process.ts';
 import type { Exit, Signal } from './process-machine.ts';
@@ -44,9 +45,6 @@ export interface ProcessEnd {
 const impatienceMs = 2_000;
 /** How long a rolling restart waits for one process, or for the cluster, to be ready again. */
 const rollingPatienceMs = 60_000;
-/** Between two looks at the health of a cluster, and for one look. */
-const healthIntervalMs = 50;
-const healthTimeoutMs = 1_000;
 /** Without anything to wait for, Node would end a run that is meant to stay; how often this timer fires does not matter. */
 const vigilMs = 1 << 30;
 
@@ -261,34 +259,22 @@ export class Supervisor {
       restart: () => this.#restart([process]),
       ready: async () => {
         const isDecided = () => process.ready || process.over || this.#stopping;
-        if (!(await within(rollingPatienceMs, process.until(isDecided)))) {
-          return `${rollingPatienceMs / 1000} s have passed`;
-        }
+        const inTime = await process.until(isDecided, rollingPatienceMs);
+        if (!inTime) return `${rollingPatienceMs / 1000} s have passed`;
         return process.ready ? null : 'it has ended';
       },
     }));
-    return rollingRestart(rolling, () => this.#unhealthy());
+    return rollingRestart(rolling, () => waitForHealth(() => this.#members(), rollingPatienceMs));
   }
 
-  /** Null once all etcds that run know a leader; why not, if that takes too long. */
-  async #unhealthy(): Promise<string | null> {
-    const endMs = performance.now() + rollingPatienceMs;
-    for (;;) {
-      if (this.#stopping) return 'everything is being stopped';
-      const reasons = await Promise.all(
-        this.processes.map(async ({ spec, state }) => {
-          if (spec.clientUrl === null) return null;
-          // One that is down already would make the next restart the end of a quorum of three.
-          if (state.type !== 'running') return `${spec.name} does not run`;
-          const reason = await etcdHealth(spec.clientUrl, healthTimeoutMs);
-          return reason === null ? null : `${spec.name} is not healthy: ${reason}`;
-        }),
-      );
-      const reason = reasons.find((one) => one !== null) ?? null;
-      if (this.processes.some(({ spec, over }) => spec.clientUrl !== null && over)) return reason;
-      if (reason === null || performance.now() >= endMs) return reason;
-      await new Promise((resolve) => setTimeout(resolve, healthIntervalMs));
-    }
+  /** The etcds among the processes. */
+  #members(): MemberView[] {
+    return this.processes.flatMap((process) => {
+      const { name, clientUrl } = process.spec;
+      if (clientUrl === null) return [];
+      const isOver = process.over || this.#stopping;
+      return [{ name, clientUrl, state: isOver ? 'over' : process.state.type === 'running' ? 'running' : 'coming' }];
+    });
   }
 
   /** Goes over to what the files say now; the error says why everything is left as it was. */
@@ -364,15 +350,4 @@ export class Supervisor {
       );
     }
   }
-}
-
-/** True if `done` settles in time. */
-async function within(patienceMs: number, done: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), patienceMs);
-  });
-  const inTime = await Promise.race([done.then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
 }
