@@ -31,8 +31,8 @@ const goremanVersion = 'v0.3.19';
 const lineBytes = 100;
 const kernelTicksPerSecond = 100;
 const sampleIntervalMs = 20;
-/** A tool that does not end is reported and killed. */
-const patienceMs = 120_000;
+/** A tool that does not end in time is reported, killed and left out of later rounds. */
+const patienceMs = 60_000;
 
 function option(name: string): string | undefined {
   const at = process.argv.indexOf(`--${name}`);
@@ -157,7 +157,8 @@ function tools(): readonly Tool[] {
 
 interface Running {
   readonly child: ChildProcess;
-  readonly ended: Promise<void>;
+  /** False if it had to be killed. */
+  readonly ended: Promise<boolean>;
   /** Of the supervisor alone: CPU seconds and peak megabytes, as last seen. */
   usage(): { readonly cpuSeconds: number; readonly peakMegabytes: number; readonly megabytes: number };
 }
@@ -172,17 +173,22 @@ function run(tool: Tool, commands: readonly string[], stdout: number | 'pipe'): 
     cwd,
     env: { ...process.env, XDG_STATE_HOME: state, XDG_RUNTIME_DIR: state },
     stdio: ['ignore', stdout, 'ignore'],
+    detached: true, // so that its group can be killed
   });
   let usage = { cpuSeconds: 0, peakMegabytes: 0, megabytes: 0 };
   const look = setInterval(() => {
     usage = readUsage(child.pid ?? 0) ?? usage;
   }, sampleIntervalMs);
-  const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
-  const ended = new Promise<void>((done) => {
+  const ended = new Promise<boolean>((done) => {
+    const timer = setTimeout(() => {
+      console.log(`${tool.name} hangs: it did not end in ${patienceMs / 1000} s`);
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      done(false);
+    }, patienceMs);
     child.once('exit', () => {
       clearInterval(look);
       clearTimeout(timer);
-      done();
+      done(true);
     });
   });
   return { child, ended, usage: () => usage };
@@ -212,7 +218,7 @@ interface Flood {
 
 const names = ['a', 'b', 'c'];
 
-async function flood(tool: Tool, generator: string): Promise<Flood> {
+async function flood(tool: Tool, generator: string): Promise<Flood | null> {
   const lines = Math.ceil(linesEach * tool.share);
   const file = join(folder, 'output');
   const descriptor = openSync(file, 'w');
@@ -222,8 +228,9 @@ async function flood(tool: Tool, generator: string): Promise<Flood> {
     names.map((name) => `exec ${generator} ${name} ${lines}`),
     descriptor,
   );
-  await running.ended;
+  const finished = await running.ended;
   const seconds = (performance.now() - startMs) / 1000;
+  if (!finished) return null;
   const intact = await countIntact(file);
   rmSync(file);
   const { cpuSeconds, peakMegabytes } = running.usage();
@@ -256,7 +263,7 @@ interface Crowd {
 }
 
 /** From the supervisor's exec to the last child's first line, and from SIGINT to the supervisor's end. */
-async function crowd(tool: Tool, generator: string): Promise<Crowd> {
+async function crowd(tool: Tool, generator: string): Promise<Crowd | null> {
   const startMs = performance.now();
   const running = run(
     tool,
@@ -274,11 +281,11 @@ async function crowd(tool: Tool, generator: string): Promise<Crowd> {
       ready += lines.filter((line) => line.endsWith('ready')).length;
       if (ready >= processCount) done();
     });
-    void running.ended.then(done);
+    void running.ended.then(() => done());
   });
   const readyMs = performance.now();
   running.child.kill('SIGINT');
-  await running.ended;
+  if (!(await running.ended)) return null;
   return { startSeconds: (readyMs - startMs) / 1000, stopSeconds: (performance.now() - readyMs) / 1000 };
 }
 
@@ -305,6 +312,7 @@ function nodeSeconds(): number {
 }
 
 function spread(values: readonly number[], digits: number): string {
+  if (values.length === 0) return '-';
   const sorted = [...values].sort((a, b) => a - b);
   return [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)].map((one) => one?.toFixed(digits)).join('/');
 }
@@ -317,14 +325,19 @@ async function main(): Promise<void> {
   );
   const nodeStart = Array.from({ length: 5 }, nodeSeconds);
   console.log(`node -e 0: ${spread(nodeStart, 3)} s`);
-  const floods = new Map<Tool, Flood[]>();
-  const crowds = new Map<Tool, Crowd[]>();
-  const rests = new Map<Tool, number[]>();
+  const floods = new Map<Tool, Flood[]>(subjects.map((tool) => [tool, []]));
+  const crowds = new Map<Tool, Crowd[]>(subjects.map((tool) => [tool, []]));
+  const rests = new Map<Tool, number>();
+  const hung = new Set<Tool>();
   for (let round = 0; round < rounds; round++) {
     for (const tool of subjects) {
-      floods.set(tool, [...(floods.get(tool) ?? []), await flood(tool, generator)]);
-      crowds.set(tool, [...(crowds.get(tool) ?? []), await crowd(tool, generator)]);
-      if (round === 0) rests.set(tool, [await rest(tool, generator)]);
+      if (hung.has(tool)) continue;
+      if (round === 0) rests.set(tool, await rest(tool, generator));
+      const flooded = await flood(tool, generator);
+      const crowded = await crowd(tool, generator);
+      if (flooded !== null) floods.get(tool)?.push(flooded);
+      if (crowded !== null) crowds.get(tool)?.push(crowded);
+      if (flooded === null || crowded === null) hung.add(tool);
     }
   }
   console.log(
@@ -360,7 +373,7 @@ async function main(): Promise<void> {
         crowded.map((one) => one.stopSeconds),
         3,
       ),
-      (rests.get(tool)?.[0] ?? 0).toFixed(0),
+      (rests.get(tool) ?? 0).toFixed(0),
     ];
     console.log(`| ${cells.join(' | ')} |`);
   }
