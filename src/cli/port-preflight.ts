@@ -7,6 +7,8 @@ import { holderText, listeners } from '../supervisor/port-holder.ts';
 import type { ProcessSpec } from '../supervisor/process.ts';
 import { complain } from './read-procfile.ts';
 
+const secondLookMs = 50;
+
 /**
  * False after saying why an etcd could not listen: it would end at once. A PORT that is taken is only a warning, since many
  * processes do not use theirs.
@@ -17,18 +19,27 @@ export async function checkPorts(specs: readonly ProcessSpec[]): Promise<boolean
     if (port === null || !listening.has(port)) continue;
     complain(`warning: port ${port}, the PORT of ${name}, is in use${holderText(port)}`);
   }
-  const busy = await Promise.all(specs.filter((spec) => programOf(spec.command) === 'etcd').map(busyUrls));
+  const etcds = specs.filter((spec) => programOf(spec.command) === 'etcd');
+  const busy = await Promise.all(etcds.map((spec) => busyUrls(spec, listening)));
   const messages = busy.flat();
   for (const message of messages) complain(message);
   return messages.length === 0;
 }
 
-async function busyUrls({ name, command, env }: ProcessSpec): Promise<string[]> {
-  const urls = listenUrlsOf(command, env);
-  const busy = await Promise.all(urls.map(async (url) => ((await isTaken(url)) ? [url] : [])));
+async function busyUrls({ name, command, env }: ProcessSpec, listening: ReadonlySet<number>): Promise<string[]> {
+  // Where the kernel shows no table of sockets, all are tried.
+  const urls = listenUrlsOf(command, env).filter(({ port }) => listening.size === 0 || listening.has(port));
+  const busy = await Promise.all(urls.map(async (url) => ((await staysTaken(url)) ? [url] : [])));
   return busy.flat().map(({ port, flag }) => {
     return `${name}: port ${port} of --${flag} is in use${holderText(port)}: stop that, or choose another port`;
   });
+}
+
+/** Others try ports as we do, and hold them for a moment. */
+async function staysTaken(url: ListenUrl): Promise<boolean> {
+  if (!(await isTaken(url))) return false;
+  await new Promise((resolve) => setTimeout(resolve, secondLookMs));
+  return isTaken(url);
 }
 
 /** Asked of the kernel: only it knows which addresses exclude each other. */
