@@ -13,7 +13,7 @@ import { startFields } from './config/describe.ts';
 import { gateStates } from './config/feature-gates.ts';
 import type { EtcdUrl } from './config/urls.ts';
 import { clientConnectionsMax, descriptorLimit } from './descriptors.ts';
-import { type HttpOptions, httpHandler, metricsHandler } from './gateway/http.ts';
+import { type HttpOptions, httpHandler, metricsHandler, versionJson } from './gateway/http.ts';
 import { createClientPort } from './grpc/client-port.ts';
 import { http1Options } from './grpc/http1-options.ts';
 import { GrpcServer } from './grpc/server.ts';
@@ -30,6 +30,7 @@ import type { MemberMetrics } from './metrics/member.ts';
 import { type AllMetrics, createMetrics } from './metrics/scrape.ts';
 import { nodeClock, nodeRandom } from './node-ports.ts';
 import { healthCounters, memberCounters, observeGrpc, observeMember, peerMetrics, walHooks } from './observe.ts';
+import { createPeerPort } from './peer/peer-port.ts';
 import { PeerTransport } from './peer/transport.ts';
 import { fetchVersions } from './peer-versions.ts';
 import { lockDirectory } from './storage/directory-lock.ts';
@@ -260,32 +261,20 @@ function connectPeers(
     },
     clock: nodeClock,
     logger: logger.at('peer/transport.ts'),
-    versionJson: () => versionJson(member),
+    versionJson: () => versionJson(member, serverVersion),
     membersJson: () => member.membership.json(),
     metrics: peerMetrics(metrics),
   });
 }
 
-function versionJson(member: Member): string {
-  const storage = member.storageVersion();
-  return JSON.stringify({
-    etcdserver: serverVersion,
-    etcdcluster: member.clusterVersion() ?? 'not_decided',
-    storage: storage === '' ? 'unknown' : storage,
-  });
-}
-
 function servePeers(ports: readonly ClaimedPort[], transport: PeerTransport, logger: Logger, opened: Opened): void {
-  const server = http.createServer(
-    { noDelay: true, requestTimeout: 300_000, keepAliveTimeout: 60_000 },
-    transport.handler,
-  );
-  opened.add(async () => server.closeAllConnections());
+  const server = createPeerPort({ handler: transport.handler });
+  opened.add(() => server.close());
   for (const port of ports) {
     const { address } = port.url;
     logger.info('serving peer traffic', { address });
     opened.add(async () => logger.info('stopped serving peer traffic', { address }));
-    port.serve((socket) => server.emit('connection', socket));
+    port.serve((socket) => server.accept(socket));
   }
 }
 

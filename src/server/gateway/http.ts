@@ -114,16 +114,24 @@ function notYetServed(path: string): HttpAnswer {
 }
 
 function versionAnswer({ member, serverVersion }: HttpOptions): HttpAnswer {
-  const storage = member.storageVersion();
   return {
     status: 200,
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({
-      etcdserver: serverVersion,
-      etcdcluster: member.clusterVersion() ?? 'not_decided',
-      storage: storage === '' ? 'unknown' : storage,
-    }),
+    body: versionJson(member, serverVersion),
   };
+}
+
+/** The body of GET /version, on client and peer ports alike. */
+export function versionJson(
+  member: Pick<MemberApi, 'clusterVersion' | 'storageVersion'>,
+  serverVersion: string,
+): string {
+  const storage = member.storageVersion();
+  return JSON.stringify({
+    etcdserver: serverVersion,
+    etcdcluster: member.clusterVersion() ?? 'not_decided',
+    storage: storage === '' ? 'unknown' : storage,
+  });
 }
 
 function write(

@@ -1,7 +1,7 @@
 /** The listening side of the peer protocol: plain HTTP/1.1, or HTTPS with certificates. */
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 export interface PeerPortOptions {
   readonly handler: RequestListener;
@@ -14,6 +14,8 @@ export interface PeerPort {
   listen(host: string, port: number): Promise<number>;
   /** Listens on a unix socket. */
   listenUnix(path: string): Promise<void>;
+  /** Serves a connection that was accepted elsewhere. */
+  accept(socket: Socket): void;
   /** Stops listening and cuts every connection. */
   close(): Promise<void>;
 }
@@ -47,6 +49,9 @@ export function createPeerPort(options: PeerPortOptions): PeerPort {
     async listen(host, port) {
       await listen(() => server.listen(port, host));
       return (server.address() as AddressInfo).port; // an address of TCP, because a port was given
+    },
+    accept: (socket) => {
+      server.emit('connection', socket);
     },
     listenUnix: (path) => listen(() => server.listen(path)),
     close: () =>
