@@ -20,4 +20,4 @@ build etcdutl go.etcd.io/etcd/etcdutl/v3
 build benchmark go.etcd.io/etcd/v3/tools/benchmark
 cd "$work/last"
 build etcd-last-release go.etcd.io/etcd/server/v3
-"$out/etcd" --version | head -1
+"$out/etcd" --version
