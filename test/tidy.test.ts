@@ -76,7 +76,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/server': ['src/server', 'src/raft', 'src/proto', 'src/base'],
   'src/sim': ['src/server', 'src/raft', 'src/proto', 'src/base'],
   'src/supervisor': ['src/base'],
-  'src/cli': ['src/supervisor', 'src/base'],
+  'src/client': ['src/proto', 'src/base'],
+  'src/chaos': ['src/supervisor', 'src/client', 'src/base'],
+  // Of the supervisor and the faults only types and pure models.
+  'src/ui': ['src/supervisor', 'src/chaos', 'src/base'],
+  'src/cli': ['src/ui', 'src/chaos', 'src/supervisor', 'src/base'],
 };
 
 const pureFolders = [

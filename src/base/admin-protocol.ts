@@ -1,0 +1,81 @@
+/**
+ * The admin socket of a bundled member: newline-delimited JSON over a unix socket (mode 0600) that the member listens on when
+ * `CLUSTERCTL_ADMIN_SOCKET` names a path. It pushes what the member knows of itself and takes fault orders; nothing of it is etcd's.
+ *
+ * Each request gets one answer with its id, in any order; pushes come in between. Ids of members are unpadded hex, as etcd logs them.
+ * Times are milliseconds; `atMs` is the wall clock (Unix time).
+ */
+
+export const adminSocketVariable = 'CLUSTERCTL_ADMIN_SOCKET';
+
+/** What happens to Raft messages of one direction of one link. `out`: from this member to the peer. */
+export interface AdminLinkRule {
+  readonly peer: string;
+  readonly direction: 'in' | 'out';
+  /** Nothing passes; messages are lost whole, never a part of one. */
+  readonly cut: boolean;
+  /** Each message is late by this much, plus or minus up to the jitter. */
+  readonly delayMs: number;
+  readonly jitterMs: number;
+  /** 0 to 1: the share of messages lost. */
+  readonly loss: number;
+  /** Raft message types (`MsgApp`, `MsgHeartbeat`…) that the rule is about; null: all. */
+  readonly messages: readonly string[] | null;
+}
+
+/** What happens to syncs of the WAL and the database. */
+export interface AdminDiskRule {
+  /** Each sync takes this much longer. */
+  readonly syncDelayMs: number;
+  /** `EIO`, `ENOSPC`…: syncs fail with it from now on; null: they work. */
+  readonly syncError: string | null;
+}
+
+export type AdminRequest =
+  | { readonly id: number; readonly op: 'set-links'; readonly rules: readonly AdminLinkRule[] }
+  | { readonly id: number; readonly op: 'set-disk'; readonly rule: AdminDiskRule | null }
+  /** The state now; `everyMs` (0: no more) also asks for pushes, and one at once on each change of leader, term or role. */
+  | { readonly id: number; readonly op: 'status'; readonly everyMs: number }
+  | { readonly id: number; readonly op: 'move-leader'; readonly to: string };
+
+export type AdminAnswer =
+  | { readonly id: number; readonly ok: true; readonly status?: AdminStatus }
+  | { readonly id: number; readonly ok: false; readonly error: string };
+
+/** How a link looks from this member. */
+export interface AdminLink {
+  readonly peer: string;
+  /** Streams are up. */
+  readonly active: boolean;
+  /** Round trip of the prober; null before its first answer. */
+  readonly rttMs: number | null;
+  /** Messages let through, and messages that a rule has dropped or delayed, since the member started. */
+  readonly outPassed: number;
+  readonly outHit: number;
+  readonly inPassed: number;
+  readonly inHit: number;
+}
+
+export interface AdminStatus {
+  readonly name: string;
+  readonly memberId: string;
+  readonly clusterId: string;
+  readonly atMs: number;
+  readonly role: 'follower' | 'pre-candidate' | 'candidate' | 'leader';
+  readonly isLearner: boolean;
+  readonly term: number;
+  /** "0": none is known. */
+  readonly leader: string;
+  /** Last index of the log. */
+  readonly lastIndex: number;
+  readonly committed: number;
+  readonly applied: number;
+  readonly revision: number;
+  readonly dbBytes: number;
+  readonly dbInUseBytes: number;
+  /** Of the syncs of the WAL in the last seconds; null without any. */
+  readonly syncP99Ms: number | null;
+  readonly links: readonly AdminLink[];
+}
+
+export type AdminPush = { readonly event: 'status'; readonly status: AdminStatus };
