@@ -1,0 +1,45 @@
+/**
+ * What puts faults on the links between members, whatever they are: bundled members do it themselves (their admin sockets), for real
+ * ones a fabric of proxies does.
+ *
+ * Names are process names. A rule is about Raft messages of one direction of one link: `from` sends, `to` receives. Bytes inside a
+ * stream are never dropped: a cut holds them back whole or resets connections, loss takes whole messages.
+ */
+import type { Result } from '../../base/result.ts';
+
+export interface LinkRule {
+  readonly from: string;
+  readonly to: string;
+  readonly cut: boolean;
+  /** What a cut does to connections: `hold` as a dropped cable would, `reset` as a firewall that refuses. */
+  readonly mode: CutMode;
+  /** Each message is late by this much, plus or minus up to the jitter. */
+  readonly delayMs: number;
+  readonly jitterMs: number;
+  /** 0 to 1: the share of messages lost. */
+  readonly loss: number;
+}
+
+export type CutMode = 'hold' | 'reset';
+
+/** What was seen on one direction of one link since the run began; the counters only ever rise. */
+export interface LinkObservation {
+  readonly from: string;
+  readonly to: string;
+  /** Messages (or chunks, where messages cannot be told apart) that went through untouched. */
+  readonly passed: number;
+  /** Those that a rule has dropped, held back or delayed. */
+  readonly hit: number;
+}
+
+export interface LinkBackend {
+  /** Why this member's links cannot be faulted here, and what to do about it; null if they can. */
+  unsupported(name: string): string | null;
+  /**
+   * Makes these the rules of all links, at once, in place of those before; a link without a rule is whole. Resolves when they hold for
+   * every member that runs; one that starts later gets its rules before it talks to its peers. The error says what could not be done.
+   */
+  setLinks(rules: readonly LinkRule[]): Promise<Result<void, string>>;
+  /** The counters of the links among those members that can be asked now. */
+  observed(): Promise<readonly LinkObservation[]>;
+}
