@@ -1,0 +1,51 @@
+/**
+ * A part of the screen that draws itself as rows of text, apart from React: what changes with every line of a flood must not be laid out
+ * by it. The dashboard gives it a rectangle, hands it keys while it has the focus, and asks it a few times a second whether it has changed.
+ */
+import type { KeyEvent, MouseEvent } from './input/event.ts';
+import type { Theme } from './theme.ts';
+
+export interface Pane {
+  /**
+   * `height` rows at most, each of `width` columns at most, with SGR sequences only, reset at the end of the row. Called after `tick` said
+   * true, after input, and when the size or the theme is another. Both sizes are at least 1.
+   */
+  rows(width: number, height: number, theme: Theme): readonly string[];
+  /** For the border of the pane, `width` columns at most: what is shown, filters, n/N of the search, "12 new lines". */
+  status(width: number, theme: Theme): string;
+  /** Its keys and what they do, for help and the key bar: most important first. */
+  readonly keys: readonly PaneKey[];
+  /** All keys go to it first now, because a text is being typed; otherwise the dashboard's own keys win. */
+  readonly typing: boolean;
+  /** A key while it has the focus; false if it has no use for it. */
+  key(event: KeyEvent): boolean;
+  /** Row and column are the pane's own, from 0. False if it has no use for it. */
+  mouse(event: MouseEvent): boolean;
+  /** Pasted text; false if nothing is being typed. */
+  paste(text: string): boolean;
+  /** Takes in what has come; true if rows or status would look different now. Called at most some times a second. */
+  tick(): boolean;
+  close(): void;
+}
+
+export interface PaneKey {
+  /** As KeyEvent names it. */
+  readonly key: string;
+  /** In one or two words: "search". */
+  readonly label: string;
+}
+
+/** What a pane can ask of the dashboard around it. */
+export interface PaneHost {
+  /** Rows or status are others now, outside of a tick: paints soon. */
+  changed(): void;
+  /** To the user's clipboard, by OSC 52. */
+  copy(text: string): void;
+  /** A line about something that happened, shown for a few seconds. */
+  say(text: string): void;
+  /**
+   * Leaves the screen to another program until it ends: `run` is called with the terminal as it was before the dashboard, and the dashboard
+   * is back when its promise is settled.
+   */
+  handOver(run: () => Promise<void>): Promise<void>;
+}
