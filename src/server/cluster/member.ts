@@ -47,6 +47,11 @@ export function attributesJson(name: string, clientUrls: readonly string[]): str
   return `{${fields.join(',')}}`;
 }
 
+/** membership.RaftAttributes: the other half of a member in a v2 store. */
+export function raftAttributesJson(member: Pick<Member, 'peerUrls' | 'isLearner'>): string {
+  return `{"peerURLs":${goJsonStrings(member.peerUrls)}${member.isLearner ? ',"isLearner":true' : ''}}`;
+}
+
 /** A conf change's context: a member, and whether the change promotes it. */
 export interface ConfChangeContext {
   readonly member: Member;
@@ -76,6 +81,12 @@ export function parseConfChangeContext(text: string): ConfChangeContext {
 export function parseAttributes(text: string): { readonly name: string; readonly clientUrls: readonly string[] } {
   const fields = fieldsOf(parseJson(text));
   return { name: stringField(fields, 'name'), clientUrls: stringsField(fields, 'clientURLs') };
+}
+
+/** Parses membership.RaftAttributes. Throws JsonError. */
+export function parseRaftAttributes(text: string): Pick<Member, 'peerUrls' | 'isLearner'> {
+  const fields = fieldsOf(parseJson(text));
+  return { peerUrls: stringsField(fields, 'peerURLs'), isLearner: booleanField(fields, 'isLearner') };
 }
 
 type Fields = ReadonlyMap<string, JsonValue>;
