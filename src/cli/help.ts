@@ -40,7 +40,7 @@ Ctrl-C ends all processes, a second Ctrl-C kills them.
       --etcd WHICH       bundled (default), system, or a binary or its folder
       --state-dir DIR    Of generated clusters (default .clusterctl)
   -t, --grace TIME       From Ctrl-C to SIGKILL (default 10s)
-      --stop-signal SIG  Instead of TERM: INT, HUP, QUIT, or same as received
+      --stop-signal SIG  Always TERM, INT, HUP or QUIT; default: as received
       --exit-on-error    End all when one fails, and exit 1
       --exit-code P      goreman (default), or first or max of the processes'
       --control=false    No socket for run and status; --history=false: no logs

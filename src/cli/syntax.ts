@@ -143,10 +143,10 @@ function portFlag(): Flag<number | null> {
   };
 }
 
-/** With or without SIG; `same` passes on the signal that the supervisor got. */
+/** With or without SIG; `same` passes on the signal that the supervisor got, and is SIGTERM where it got none. */
 function stopSignalFlag(): Flag<'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'same'> {
   return {
-    default: 'SIGTERM',
+    default: 'same',
     standsAlone: false,
     parse(text) {
       if (text === 'same') return ok(text);

@@ -100,7 +100,7 @@ describe('in a terminal, clusterctl', () => {
     terminal.type('\x03');
     await terminal.seen(/code 0/);
     expect(terminal.screen.replaceAll('\x1b', 'ESC')).toMatch(/ESC\[32m\d\d:\d\d:\d\d a \| ESC\[mxy\r\n/);
-    expect(terminal.screen).toContain('terminated by SIGTERM');
+    expect(terminal.screen).toContain('terminated by SIGINT');
   });
 
   it('kills on a second Ctrl-C', async () => {
