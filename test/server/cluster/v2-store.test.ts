@@ -20,7 +20,7 @@ describe('the v2 store of a raft snapshot', () => {
     },
   );
 
-  const text = fc.string({ unit: 'binary', minLength: 1 }).filter((one) => one.isWellFormed());
+  const text = fc.string({ unit: 'binary', minLength: 1 }).filter((one) => !/\p{Surrogate}/u.test(one));
   const members = fc.uniqueArray(
     fc.record({
       id: fc.bigInt({ min: 1n, max: (1n << 64n) - 1n }),
