@@ -30,6 +30,8 @@ export interface Random {
 export interface DiskFile {
   /** Reads up to buffer.length bytes at position; resolves to the bytes read, less only at the end of the file. */
   read(buffer: Uint8Array, position: number): Promise<number>;
+  /** As `read`, but returns when it is done, for readers that cannot wait. Throws the OS error. */
+  readNow(buffer: Uint8Array, position: number): number;
   /** Writes all bytes of all buffers, in order, from position on. */
   writev(buffers: readonly Uint8Array[], position: number): Promise<void>;
   /**

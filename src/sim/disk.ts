@@ -139,6 +139,11 @@ export class SimDisk implements Disk {
     const guard = () => {
       if (!open || era !== this.era) throw osError('EBADF', 'use of a closed file', '');
     };
+    const readNow = (buffer: Uint8Array, position: number) => {
+      this.assertUp();
+      guard();
+      return file.read(buffer, position);
+    };
     const look = <T>(action: () => T) =>
       this.look(() => {
         guard();
@@ -157,6 +162,7 @@ export class SimDisk implements Disk {
     };
     return {
       read: (buffer, position) => look(() => file.read(buffer, position)),
+      readNow,
       writev: (buffers, position) => {
         const bytes = Buffer.concat(buffers);
         const part = () => bytes.subarray(0, wholeSectors(random, position, bytes.length));
@@ -181,8 +187,12 @@ export class SimDisk implements Disk {
   /** Every operation that only looks passes here. */
   private async look<T>(action: () => T): Promise<T> {
     await (this.options.delay?.() ?? Promise.resolve());
-    if (this.down) throw osError('EIO', 'the machine is down', '');
+    this.assertUp();
     return action();
+  }
+
+  private assertUp(): void {
+    if (this.down) throw osError('EIO', 'the machine is down', '');
   }
 
   private change<T>(action: () => T): Promise<T> {

@@ -88,6 +88,16 @@ class NodeFile implements DiskFile {
     return total;
   }
 
+  readNow(buffer: Uint8Array, position: number): number {
+    let total = 0;
+    while (total < buffer.length) {
+      const count = fs.readSync(this.fd, buffer, total, buffer.length - total, position + total);
+      if (count === 0) break;
+      total += count;
+    }
+    return total;
+  }
+
   async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
     let rest = buffers;
     let at = position;

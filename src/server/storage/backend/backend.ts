@@ -22,6 +22,9 @@ export const bucketNames = [
 ] as const;
 export type BucketName = (typeof bucketNames)[number];
 
+/** About a second of puts at full load: what a slow disk may be behind before the member waits for it. */
+export const pendingBytesMax = 64 * 1024 * 1024;
+
 /** Walks a bucket in ascending order of its keys. Valid until the turn of the event loop ends. */
 export interface BackendCursor {
   /** Moves to the next pair; false after the last. Before the first call it stands before the first pair. */
@@ -52,8 +55,17 @@ export interface Backend {
    */
   put(bucket: BucketName, keyBytes: number, valueBytes: number): Writer;
   delete(bucket: BucketName, key: Uint8Array): void;
-  /** The state after the entry with this index and term is complete: consistent_index and term commit with what was written before. */
+  /**
+   * The state after the entry with this index and term is complete: consistent_index and term commit with what was written before.
+   * May be repeated with the same index, for writes that no entry asked for (a compaction's deletes); what follows the last mark is
+   * never committed. Index 0 marks what is written before the first entry, and leaves both keys out, as etcd does.
+   */
   mark(index: number, term: number): void;
+  /**
+   * Bytes of puts and deletes that are not committed yet. The backend takes them whatever their number; whoever applies entries must
+   * stop above `pendingBytesMax` and go on at `onCommitted`.
+   */
+  readonly pendingBytes: number;
 
   /** Of the batch that is being filled; each put belongs to the batch of this number. */
   readonly batch: number;
@@ -78,7 +90,7 @@ export interface Backend {
   inUse(): number;
   /** A commit, then a snapshot of the file as of then. */
   snapshot(): Promise<BackendSnapshot>;
-  /** etcd's Maintenance.Hash: CRC-32C over all buckets, keys and values but consistent_index and term; after a commit. */
+  /** etcd's Maintenance.Hash: CRC-32C over all buckets, keys and values but consistent_index, term and storageVersion; after a commit. */
   hash(): Promise<number>;
   /** Rewrites the file without its free pages. Writes go on being accepted; they commit after it. */
   defragment(): Promise<void>;

@@ -29,6 +29,7 @@ function spied(disk: Disk, calls: string[]): Disk {
       return file.writev(buffers, position);
     },
     writeNow: (bytes, position) => file.writeNow(bytes, position),
+    readNow: (buffer, position) => file.readNow(buffer, position),
     datasync: () => {
       calls.push('datasync');
       return file.datasync();
