@@ -8,12 +8,31 @@
 
 export const adminSocketVariable = 'CLUSTERCTL_ADMIN_SOCKET';
 
-/** What happens to Raft messages of one direction of one link. `out`: from this member to the peer. */
+/**
+ * Added to the path of the socket: a file with `AdminOrders` that a member reads once it listens and before it talks to its peers. So
+ * the faults of a run hold for a member that starts in the middle of it.
+ */
+export const adminOrdersSuffix = '.orders';
+
+export interface AdminOrders {
+  readonly links: readonly AdminLinkRule[];
+  readonly disk: AdminDiskRule | null;
+}
+
+/** A longer line is refused, and its connection closed. */
+export const adminLineBytesMax = 256 * 1024;
+
+/**
+ * What happens to Raft messages of one direction of one link. `out`: from this member to the peer. Several rules may match a message: it
+ * is lost if any says so, and its delays add up.
+ */
 export interface AdminLinkRule {
   readonly peer: string;
   readonly direction: 'in' | 'out';
   /** Nothing passes; messages are lost whole, never a part of one. */
   readonly cut: boolean;
+  /** A cut link loses silently; one that is reset too lets the sender know, as a connection that breaks does. */
+  readonly reset: boolean;
   /** Each message is late by this much, plus or minus up to the jitter. */
   readonly delayMs: number;
   readonly jitterMs: number;
@@ -36,7 +55,10 @@ export type AdminRequest =
   | { readonly id: number; readonly op: 'set-disk'; readonly rule: AdminDiskRule | null }
   /** The state now; `everyMs` (0: no more) also asks for pushes, and one at once on each change of leader, term or role. */
   | { readonly id: number; readonly op: 'status'; readonly everyMs: number }
-  | { readonly id: number; readonly op: 'move-leader'; readonly to: string };
+  /** Answered when the other leads; an error if this member does not lead, or if the other did not take over in time. */
+  | { readonly id: number; readonly op: 'move-leader'; readonly to: string }
+  /** Sends each of these peers a message that the peer's transport counts and takes out: it shows what rules do on an idle link. */
+  | { readonly id: number; readonly op: 'probe'; readonly peers: readonly string[] };
 
 export type AdminAnswer =
   | { readonly id: number; readonly ok: true; readonly status?: AdminStatus }
@@ -54,6 +76,8 @@ export interface AdminLink {
   readonly outHit: number;
   readonly inPassed: number;
   readonly inHit: number;
+  /** Probes of the peer that have arrived past all rules; among `inPassed`, or `inHit` if they were delayed. */
+  readonly inProbes: number;
 }
 
 export interface AdminStatus {
@@ -75,6 +99,8 @@ export interface AdminStatus {
   readonly dbInUseBytes: number;
   /** Of the syncs of the WAL in the last seconds; null without any. */
   readonly syncP99Ms: number | null;
+  /** Syncs that a disk rule has slowed or failed, since the member started. */
+  readonly syncsHit: number;
   readonly links: readonly AdminLink[];
 }
 

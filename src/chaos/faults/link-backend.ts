@@ -18,6 +18,11 @@ export interface LinkRule {
   readonly jitterMs: number;
   /** 0 to 1: the share of messages lost. */
   readonly loss: number;
+  /**
+   * Raft message types (`MsgApp`, `MsgHeartbeat`…) that the rule is about; absent: all. Of one link there is at most one rule without
+   * types and any number with; all that match a message hold for it. A backend that cannot tell messages apart refuses types.
+   */
+  readonly messages?: readonly string[];
 }
 
 export type CutMode = 'hold' | 'reset';
@@ -42,4 +47,9 @@ export interface LinkBackend {
   setLinks(rules: readonly LinkRule[]): Promise<Result<void, string>>;
   /** The counters of the links among those members that can be asked now. */
   observed(): Promise<readonly LinkObservation[]>;
+  /**
+   * Makes a message travel each of these links, so that a rule shows its effect where nothing is said for the moment (followers do not
+   * talk to each other). Absent: there is always something under way.
+   */
+  probe?(links: readonly { readonly from: string; readonly to: string }[]): Promise<void>;
 }
