@@ -1,6 +1,6 @@
 /**
  * What is known of a run at one moment: the processes, the etcd members among them, their leadership over time, their links and the
- * faults upon them. The dashboard draws it, `status --json` and NDJSON events tell it. Plain values, no behaviour.
+ * faults upon them. The dashboard draws it, `status --cluster --json` and NDJSON events tell it. Plain values, no behaviour.
  *
  * `…Ms` of moments is Unix time in milliseconds unless it says monotonic; ids are unpadded hex.
  */
@@ -16,6 +16,7 @@ export interface MemberFacts {
   readonly term: number | null;
   /** "0": it knows of no leader. */
   readonly leader: string | null;
+  /** The committed index, as `etcdctl endpoint status` has it. */
   readonly raftIndex: number | null;
   readonly appliedIndex: number | null;
   /** Entries behind the highest raft index of the cluster: the last samples, oldest first, at most 60. */
@@ -69,14 +70,25 @@ export interface FaultFacts {
   readonly command: string;
   /** For people: "etcd1 is cut off from etcd2, etcd3". */
   readonly text: string;
+  /** Names of processes. */
   readonly targets: readonly string[];
+  /** Directions of links that it touches, by names of processes. */
+  readonly links: readonly { readonly from: string; readonly to: string }[];
   readonly injectedMs: number;
   /** When its effect was first observed; null: not yet. */
   readonly bitMs: number | null;
 }
 
-/** What happened, in order; the dashboard's timeline and NDJSON events are made of these. */
+/**
+ * What happened, in order; the dashboard's timeline and NDJSON events are made of these.
+ *
+ * `cluster` is the id of a cluster. `from`, `to` and `member` are names of processes, or the id of a member that is none of this run.
+ */
 export type RunEvent =
+  /**
+   * `to` leads in `term`: once for each term with a leader that was seen. The same leader in the same term again: it was taken for
+   * lost, and leads on.
+   */
   | {
       readonly type: 'leader-changed';
       readonly atMs: number;
@@ -84,9 +96,13 @@ export type RunEvent =
       readonly from: string | null;
       readonly to: string;
       readonly term: number;
-      /** From the end of the old leadership (its loss as observed, or the fault) to the new; null for the first leader. */
+      /**
+       * From the end of the old leadership (its loss as observed, or the fault) to the new; null for the first leader, 0 if no gap was
+       * seen.
+       */
       readonly downtimeMs: number | null;
     }
+  /** Nobody leads: `from` has ended or stepped down, or a majority has turned from it. */
   | {
       readonly type: 'leader-lost';
       readonly atMs: number;
@@ -98,12 +114,15 @@ export type RunEvent =
       readonly type: 'election';
       readonly atMs: number;
       readonly cluster: string;
+      /** Campaigns, or asks whether it may (pre-vote). */
       readonly member: string;
+      /** That it wants to lead. */
       readonly term: number;
     }
   | { readonly type: 'fault-injected'; readonly atMs: number; readonly fault: FaultFacts }
   | { readonly type: 'fault-effective'; readonly atMs: number; readonly id: string; readonly afterMs: number }
   | { readonly type: 'fault-healed'; readonly atMs: number; readonly id: string; readonly command: string }
+  /** A process that is an etcd. */
   | { readonly type: 'member-started'; readonly atMs: number; readonly name: string; readonly pid: number }
   | {
       readonly type: 'member-exited';
@@ -113,12 +132,15 @@ export type RunEvent =
       readonly signal: string | null;
     };
 
+/** More events than a run has that anybody looks at; a crash loop for days has more. */
+export const eventsMax = 10_000;
+
 export interface Observation {
   readonly atMs: number;
   readonly startedMs: number;
   readonly processes: readonly ProcessFacts[];
   readonly links: readonly LinkFacts[];
   readonly faults: readonly FaultFacts[];
-  /** All of the run, oldest first; only ever appended to. */
+  /** Of the run, oldest first, at most `eventsMax`; only ever appended to, until the oldest make room. `atMs` never falls. */
   readonly events: readonly RunEvent[];
 }
