@@ -130,7 +130,7 @@ export function themeOf(name: ThemeName): Theme {
   const palette = palettes[name];
   return {
     name,
-    paint: (style, text) => (palette[style] === '' || text === '' ? text : `\x1b[${palette[style]}m${text}\x1b[m`),
+    paint: (style, text) => (palette[style] === '' || text === '' ? text : `\x1b[${palette[style]}m${text}\x1b[0m`),
   };
 }
 

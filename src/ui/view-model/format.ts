@@ -1,0 +1,63 @@
+/** Numbers as short texts for narrow columns. Pure. */
+
+/** `512B`, `20.1M`, `1.5G`: powers of 1024, four characters or five. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'K', 'M', 'G', 'T', 'P'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? Math.round(value) : shortNumber(value)}${units[unit]}`;
+}
+
+/** `0.4ms`, `12ms`, `1.2s`. */
+export function latencyText(ms: number): string {
+  return ms < 1000 ? `${shortNumber(ms)}ms` : `${shortNumber(ms / 1000)}s`;
+}
+
+/** `4s`, `3m04s`, `2h03m`, `5d02h`. */
+export function durationText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const two = (value: number) => String(value).padStart(2, '0');
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h${two(Math.floor(seconds / 60) % 60)}m`;
+  return `${Math.floor(seconds / 86_400)}d${two(Math.floor(seconds / 3_600) % 24)}h`;
+}
+
+/** `950`, `12.3k`, `4.5M`. */
+export function countText(count: number): string {
+  if (count < 10_000) return String(Math.round(count));
+  return count < 1_000_000 ? `${shortNumber(count / 1000)}k` : `${shortNumber(count / 1_000_000)}M`;
+}
+
+/** A share of one core: `7%`, `120%`. */
+export function percentText(share: number): string {
+  return `${Math.round(share * 100)}%`;
+}
+
+/** One decimal below ten. */
+function shortNumber(value: number): string {
+  return value < 9.95 ? value.toFixed(1) : String(Math.round(value));
+}
+
+const bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/** The last `width` samples as bars, zero the lowest, the largest of them the highest. */
+export function sparkline(samples: readonly number[], width: number): string {
+  const shown = samples.slice(-width);
+  const most = Math.max(1, ...shown);
+  const bar = (sample: number) => bars[Math.min(bars.length - 1, Math.ceil((sample / most) * (bars.length - 1)))] ?? '';
+  return shown.map(bar).join('').padStart(width);
+}
+
+/** `15:04:05` in UTC plus the offset; with milliseconds if asked for. */
+export function clockText(ms: number, offsetMinutes: number): string {
+  return new Date(ms + offsetMinutes * 60_000).toISOString().slice(11, 19);
+}
+
+export function clockMsText(ms: number, offsetMinutes: number): string {
+  return new Date(ms + offsetMinutes * 60_000).toISOString().slice(11, 23);
+}
