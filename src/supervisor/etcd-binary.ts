@@ -10,6 +10,8 @@ export interface EtcdChoice {
   readonly path: string;
   /** What `etcd` is there, in words; says so too if there is none. */
   readonly description: string;
+  /** It is the member of this program, which offers an admin socket. */
+  readonly isBundled: boolean;
   /** Removes what was made for it. */
   close(): void;
 }
@@ -24,12 +26,12 @@ const programs = ['etcd', 'etcdctl', 'etcdutl'];
 export function chooseEtcd(choice: string, shims: string, path: string, cwd: string): Result<EtcdChoice, string> {
   if (choice === 'system') {
     const found = findOnPath('etcd', path);
-    return ok({ path, description: found === null ? 'no etcd on PATH' : `${found} (system)`, close() {} });
+    return ok({ path, description: found === null ? 'no etcd on PATH' : `${found} (system)`, isBundled: false, close() {} });
   }
   if (choice === 'bundled') {
     const bundled = join(shims, 'etcd');
     if (!isExecutable(bundled)) return err(`no bundled etcd at ${bundled}: run npm run build`);
-    return ok({ path: prepend(shims, path), description: `${bundled} (bundled)`, close() {} });
+    return ok({ path: prepend(shims, path), description: `${bundled} (bundled)`, isBundled: true, close() {} });
   }
   return ownEtcd(resolve(cwd, choice), path);
 }
@@ -52,6 +54,7 @@ function ownEtcd(target: string, path: string): Result<EtcdChoice, string> {
   return ok({
     path: prepend(folder, path),
     description: realpathSync(etcd),
+    isBundled: false,
     close: () => rmSync(folder, { recursive: true, force: true }),
   });
 }

@@ -29,6 +29,8 @@ export interface ProcessSpec {
   readonly port: number | null;
   /** Where clients reach it, if it is an etcd. */
   readonly clientUrl: string | null;
+  /** Where its admin socket is, if it is an etcd that offers one (base/admin-protocol.ts). */
+  readonly adminSocket: string | null;
   /** Said in the log when it starts. */
   readonly greeting: readonly string[];
   readonly ready: ReadyCheck;

@@ -16,6 +16,7 @@ function process(name: string, changes: Partial<ProcessSpec> = {}): ProcessSpec 
     entry: name,
     port: null,
     clientUrl: null,
+    adminSocket: null,
     greeting: [],
     ready: { type: 'started' },
     dependsOn: [],
