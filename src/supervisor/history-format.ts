@@ -20,8 +20,8 @@ export function encodeHeader(timeMs: number, stream: HistoryStream, blockBytes: 
   return Buffer.from(`#${timeMs} ${stream} ${blockBytes}\n`, 'latin1');
 }
 
-/** No header is longer; what claims to be is damage. */
-const headerBytesMax = 64;
+/** No header is longer, its newline not counted; what claims to be is damage. */
+export const headerBytesMax = 64;
 
 /**
  * The whole records at the start of `bytes`, and how many bytes they take; the rest has not been written to its end yet. After
@@ -47,7 +47,8 @@ export function decodeRecords(bytes: Buffer): { readonly records: readonly Histo
   return { records, taken: at };
 }
 
-function parseHeader(line: string): { timeMs: number; stream: HistoryStream; blockBytes: number } | null {
+/** What a header without its newline says; null if it is none. */
+export function parseHeader(line: string): { timeMs: number; stream: HistoryStream; blockBytes: number } | null {
   const [, time, stream, size] = /^#(\d{1,15}) ([oen]) (\d{1,9})$/.exec(line) ?? [];
   if (time === undefined || size === undefined) return null;
   return { timeMs: Number(time), stream: stream === 'e' ? 'e' : stream === 'n' ? 'n' : 'o', blockBytes: Number(size) };

@@ -1,4 +1,5 @@
 /** Reads the log history of a process, from the start and as it grows. */
+import type { Stats } from 'node:fs';
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { agesOf, historyFile, olderFile } from './history-files.ts';
 import type { HistoryRecord } from './history-format.ts';
@@ -32,7 +33,8 @@ export class HistoryReader {
     }
     records.push(...this.#readOpen());
     if (!this.#isCurrent()) {
-      // The file was rotated while it was open: its end has been read, and what came between it and the new one follows.
+      // The file was rotated while it was open: its end is read, and what came between it and the new one follows.
+      records.push(...this.#readOpen());
       const ages = agesOf(this.#folder, this.name);
       const own = this.#descriptor === null ? null : fstatSync(this.#descriptor).ino;
       const at = ages.findIndex((age) => inodeOf(olderFile(this.#file, age)) === own);
@@ -73,14 +75,21 @@ export class HistoryReader {
 
   #isCurrent(): boolean {
     if (this.#descriptor === null) return false;
-    const current = inodeOf(this.#file);
-    return current === null || current === fstatSync(this.#descriptor).ino; // null: between rename and open of the writer
+    const own = fstatSync(this.#descriptor).ino;
+    const current = tryStat(this.#file);
+    if (current === null || current.ino === own) return true; // null: between rename and open of the writer
+    // The writer may not be done yet with the file before an empty one.
+    return current.size === 0 && inodeOf(olderFile(this.#file, 1)) === own;
   }
 }
 
 function inodeOf(file: string): number | null {
+  return tryStat(file)?.ino ?? null;
+}
+
+function tryStat(file: string): Stats | null {
   try {
-    return statSync(file).ino;
+    return statSync(file);
   } catch {
     return null;
   }

@@ -32,7 +32,7 @@ export class HistoryWriter {
     this.#file = historyFile(folder, name);
     this.#descriptor = openSync(this.#file, 'a', 0o600);
     this.#bytes = fstatSync(this.#descriptor).size;
-    this.#output = this.#open();
+    this.#output = this.#open(null);
   }
 
   append(timeMs: number, stream: HistoryStream, block: Buffer): void {
@@ -45,7 +45,7 @@ export class HistoryWriter {
 
   /** Resolves when all is written, or when the disk takes no more. */
   async close(): Promise<void> {
-    this.#retire();
+    await this.#retire();
     await Promise.all(this.#closing);
   }
 
@@ -56,10 +56,10 @@ export class HistoryWriter {
     }
     if (this.#limits.files > 1) renameSync(this.#file, olderFile(this.#file, 1));
     else this.#discard(this.#file);
-    this.#retire();
+    const retired = this.#retire();
     this.#descriptor = openSync(this.#file, 'a', 0o600);
     this.#bytes = 0;
-    this.#output = this.#open();
+    this.#output = this.#open(retired);
   }
 
   /** Out of the way at once; giving its pages back takes the kernel milliseconds that the event loop does not have. */
@@ -69,18 +69,20 @@ export class HistoryWriter {
     unlink(doomed, () => {}); // if this fails, the next one replaces it
   }
 
-  #open(): Output {
-    const output = fileOutput(this.#descriptor, gatherMs);
+  /** A file that holds something has a predecessor that is whole: so a reader knows when it may go on to the next. */
+  #open(predecessor: Promise<void> | null): Output {
+    const output = fileOutput(this.#descriptor, gatherMs, predecessor);
     output.onCongestion = (congested) => this.onCongestion(congested);
     return output;
   }
 
-  #retire(): void {
+  #retire(): Promise<void> {
     const descriptor = this.#descriptor;
     const closed = this.#output.flush(flushPatienceMs).then(() => {
       closeSync(descriptor);
       this.#closing = this.#closing.filter((one) => one !== closed);
     });
     this.#closing.push(closed);
+    return closed;
   }
 }

@@ -60,6 +60,16 @@ const sequences =
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point.
 const styling = /^\x1b\[[\d;:]*m$/;
 
+/**
+ * A line without its end, as text for a screen that places it itself: of the escape sequences only those of style are left, tabs
+ * stay, other controls are shown as ^X, and only what follows the last bare return.
+ */
+export function containedText(line: string): string {
+  if (!controls.test(line)) return line;
+  const whole = line.replace(/\r+$/, '');
+  return contained(whole.slice(whole.lastIndexOf('\r') + 1), '');
+}
+
 /** Keeps colours, drops what moves or clears, shows other controls as ^X; a bare return starts the line anew. */
 function contained(line: string, prefix: string): string {
   let styled = false;

@@ -193,9 +193,14 @@ export function standardOutput(): Output {
   return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal() : 1), spill);
 }
 
-/** A regular file; `gatherMs` as for Output. */
-export function fileOutput(descriptor: number, gatherMs = 0): Output {
-  return new Output(sendToDescriptor(descriptor), null, gatherMs);
+/** A regular file; `gatherMs` as for Output. Nothing is written before `after` has resolved; it must not reject. */
+export function fileOutput(descriptor: number, gatherMs = 0, after: Promise<void> | null = null): Output {
+  const send = sendToDescriptor(descriptor);
+  return new Output(
+    after === null ? send : (buffers, done) => void after.then(() => send(buffers, done)),
+    null,
+    gatherMs,
+  );
 }
 
 /** Standard output's terminal opened anew: O_NONBLOCK on descriptor 1 itself would be shared with the user's shell. */
