@@ -15,9 +15,12 @@ export interface Pane {
   status(width: number, theme: Theme): string;
   /** Its keys and what they do, for help and the key bar: most important first. */
   readonly keys: readonly PaneKey[];
-  /** All keys go to it first now, because a text is being typed; otherwise the dashboard's own keys win. */
+  /** All keys but Ctrl-C go to it now, because a text is being typed. */
   readonly typing: boolean;
-  /** A key while it has the focus; false if it has no use for it. */
+  /**
+   * A key while it has the focus, before the dashboard looks at it; those that quit, show help or the palette, choose a view (1 to 4) or
+   * move the focus (tab) do not come unless it is `typing`. False if it has no use for it: then it is the dashboard's.
+   */
   key(event: KeyEvent): boolean;
   /** Row and column are the pane's own, from 0. False if it has no use for it. */
   mouse(event: MouseEvent): boolean;

@@ -41,7 +41,7 @@ export function clip(text: string, width: number): string {
 }
 
 /** Exactly `width` columns. */
-export function fit(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+export function padTo(text: string, width: number, align: 'left' | 'right' = 'left'): string {
   const clipped = clip(text, width);
   const padding = ' '.repeat(Math.max(0, width - displayWidth(clipped)));
   return align === 'left' ? clipped + padding : padding + clipped;
@@ -65,7 +65,7 @@ export function clipLine(line: Line, width: number): Line {
 }
 
 /** Exactly `width` columns; the padding has the style `fill`. */
-export function fitLine(line: Line, width: number, fill: StyleName = 'text'): Line {
+export function padLine(line: Line, width: number, fill: StyleName = 'text'): Line {
   const clipped = clipLine(line, width);
   const missing = width - lineWidth(clipped);
   return missing > 0 ? [...clipped, span(' '.repeat(missing), fill)] : clipped;
@@ -74,8 +74,8 @@ export function fitLine(line: Line, width: number, fill: StyleName = 'text'): Li
 /** `left` and `right` at the two ends of `width` columns; what does not fit is cut off the left one. */
 export function spread(left: Line, right: Line, width: number, fill: StyleName = 'text'): Line {
   const rightWidth = lineWidth(right);
-  if (rightWidth >= width) return fitLine(right, width, fill);
-  return [...fitLine(left, width - rightWidth, fill), ...right];
+  if (rightWidth >= width) return padLine(right, width, fill);
+  return [...padLine(left, width - rightWidth, fill), ...right];
 }
 
 export function paintLine(line: Line, theme: Theme): string {

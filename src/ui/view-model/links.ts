@@ -5,7 +5,7 @@ import type { FaultFacts, LinkFacts, Observation } from '../../supervisor/observ
 import { processStyle } from '../theme.ts';
 import { durationText, latencyText } from './format.ts';
 import type { Line, Span } from './line.ts';
-import { clipLine, fit, printable, span } from './line.ts';
+import { clipLine, padTo, printable, span } from './line.ts';
 import { isCut } from './roles.ts';
 
 const wideCell = 15;
@@ -30,16 +30,16 @@ export function linksView(
   const labelWidth = Math.min(labelWidthMax, Math.max(...members.map((one) => displayWidth(one.name)))) + 2;
   const cellWidth = labelWidth + members.length * wideCell <= width ? wideCell : narrowCell;
   const isWide = cellWidth === wideCell;
-  const head: Span[] = [span(fit(isWide ? 'from\\to' : '→', labelWidth), 'dim')];
+  const head: Span[] = [span(padTo(isWide ? 'from\\to' : '→', labelWidth), 'dim')];
   for (const { name, colourIndex } of members)
-    head.push(span(fit(clipName(name, cellWidth), cellWidth), processStyle(colourIndex)));
+    head.push(span(padTo(clipName(name, cellWidth), cellWidth), processStyle(colourIndex)));
   const rows = members.map((from): Line => {
     const cells = members.map((to): Line => {
-      if (from === to) return [span(fit('·', cellWidth), 'dim')];
+      if (from === to) return [span(padTo('·', cellWidth), 'dim')];
       const link = observation.links.find((one) => one.from === from.name && one.to === to.name);
       return fitCell(link === undefined ? unknown : cell(link, observation.faults, isWide), cellWidth);
     });
-    return [span(fit(printable(from.name), labelWidth), processStyle(from.colourIndex)), ...cells.flat()];
+    return [span(padTo(printable(from.name), labelWidth), processStyle(from.colourIndex)), ...cells.flat()];
   });
   const matrix = [head, ...rows];
   const room = height - matrix.length;

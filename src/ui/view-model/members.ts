@@ -1,11 +1,11 @@
-/** The table of processes: which columns fit, and what stands in them. Pure. */
+/** The table of processes: which columns padTo, and what stands in them. Pure. */
 
 import { displayWidth } from '../../supervisor/display-width.ts';
 import type { Observation, ProcessFacts } from '../../supervisor/observe/model.ts';
 import { processStyle } from '../theme.ts';
 import { bytesText, countText, durationText, latencyText, percentText, sparkline } from './format.ts';
 import type { Line, Span } from './line.ts';
-import { clip, fit, lineWidth, printable, span } from './line.ts';
+import { clip, lineWidth, padTo, printable, span } from './line.ts';
 import { reachOf, roleView } from './roles.ts';
 
 export interface MembersView {
@@ -204,7 +204,7 @@ export function membersView(
     for (const [position, column] of shown.entries()) {
       const cell = row[column] ?? nothing;
       const { align } = useful[column] ?? { align: 'left' };
-      const text = fit(cell.text, widths[column] ?? 0, align);
+      const text = padTo(cell.text, widths[column] ?? 0, align);
       // The rest of the line stays as it is: the name alone is turned over, so that colours keep their meaning.
       line.push({ text, style: isSelected && position === 0 ? 'selected' : cell.style }, span(' '.repeat(gap)));
     }
@@ -213,7 +213,7 @@ export function membersView(
   const header: Span[] = [span(' '.repeat(markerWidth))];
   for (const column of shown) {
     const { title, align } = useful[column] ?? { title: '', align: 'left' };
-    header.push(span(fit(title, widths[column] ?? 0, align), 'dim'), span(' '.repeat(gap)));
+    header.push(span(padTo(title, widths[column] ?? 0, align), 'dim'), span(' '.repeat(gap)));
   }
   return { header: trimmed(header, width), rows, first, total: processes.length };
 }

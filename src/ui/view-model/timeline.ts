@@ -8,7 +8,7 @@ import { clockMsText, clockText, durationText, latencyText } from './format.ts';
 import type { Interval, Lane } from './leadership.ts';
 import { lanesOf } from './leadership.ts';
 import type { Line, Span } from './line.ts';
-import { clipLine, fit, printable, span, spread } from './line.ts';
+import { clipLine, padTo, printable, span, spread } from './line.ts';
 
 /** How much of the run is shown at once; null: all of it. */
 export const zoomLevels: readonly (number | null)[] = [
@@ -107,7 +107,7 @@ function laneLine(process: ProcessFacts, lane: Lane | undefined, axis: Axis, lab
     if (down[column] === true) return ['×', 'bad'];
     return faulted[column] === true ? ['░', 'fault'] : ['─', 'dim'];
   });
-  return [span(fit(printable(process.name), labelWidth), processStyle(process.colourIndex)), ...joined(cells)];
+  return [span(padTo(printable(process.name), labelWidth), processStyle(process.colourIndex)), ...joined(cells)];
 }
 
 /** One lane for all: the number of the member that leads, counted from 1 in the order of the table. */
@@ -126,7 +126,7 @@ function stripLine(
       if (isLeading) cells[column] = [String((index + 1) % 10), processStyle(member.colourIndex)];
     }
   }
-  return [span(fit('leads', labelWidth), 'dim'), ...joined(cells)];
+  return [span(padTo('leads', labelWidth), 'dim'), ...joined(cells)];
 }
 
 /** The sign of what happened; where several things fall on one column the first of this list shows. */
@@ -152,13 +152,13 @@ function marksLine(events: readonly RunEvent[], axis: Axis, labelWidth: number):
     const mark = marks[ranks.get(column) ?? -1];
     return mark === undefined ? [' ', 'text'] : [mark.sign, mark.style];
   });
-  return [span(fit('', labelWidth)), ...joined(cells)];
+  return [span(padTo('', labelWidth)), ...joined(cells)];
 }
 
 function axisLine(axis: Axis, labelWidth: number, offsetMinutes: number, isLive: boolean): Line {
   const start = clockText(axis.fromMs, offsetMinutes);
   const end = isLive ? 'now' : clockText(axis.toMs, offsetMinutes);
-  return [span(fit('', labelWidth)), ...spread([span(`└${start}`, 'dim')], [span(`${end}┘`, 'dim')], axis.columns)];
+  return [span(padTo('', labelWidth)), ...spread([span(`└${start}`, 'dim')], [span(`${end}┘`, 'dim')], axis.columns)];
 }
 
 type Cell = readonly [text: string, style: StyleName];
