@@ -1,7 +1,10 @@
 /** `clusterctl start`: turns the command line, the Procfile and env files into what is to run. */
 import { dirname, resolve } from 'node:path';
+import { adminSocketVariable } from '../../base/admin-protocol.ts';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
+import type { AdminFolder } from '../../supervisor/admin-folder.ts';
+import { openAdminFolder } from '../../supervisor/admin-folder.ts';
 import { memberDataDir } from '../../supervisor/cluster-state.ts';
 import type { Config, Settings } from '../../supervisor/config/settings.ts';
 import { dependenciesOf, over, ownSettings, resolveReady } from '../../supervisor/config/settings.ts';
@@ -35,21 +38,31 @@ export async function start(request: RunRequest): Promise<number> {
   const needsEtcd = planned.specs.some((spec) => programOf(spec.command) === 'etcd');
   const etcd = etcdFor(request.options, environment['PATH'] ?? '', needsEtcd || request.given.has('etcd'));
   if (!etcd.ok) return failed(etcd.error);
+  const admin = etcd.value.isBundled ? adminFolder() : null;
   try {
-    const prepared = await prepare(first.value, [], request, etcd.value);
+    const prepared = await prepare(first.value, [], request, etcd.value, admin);
     if (!prepared.ok) return prepared.error;
     if (!(await checkPorts(prepared.value.map((one) => one.process)))) return exitCode.failed;
     const again = async (before: readonly Spec[]): Promise<Result<readonly Prepared[], string>> => {
       const { value, complaints } = await withComplaints(async () => {
         const read = await readFiles(request);
-        return read.ok ? prepare(read.value, before, request, etcd.value) : read;
+        return read.ok ? prepare(read.value, before, request, etcd.value, admin) : read;
       });
       return value.ok ? value : err(complaints.join('\n'));
     };
     return await supervise(prepared.value, again, request);
   } finally {
+    admin?.close();
     etcd.value.close();
   }
+}
+
+/** Null, after saying why, if there can be none: the members run all the same. */
+function adminFolder(): AdminFolder | null {
+  const folder = openAdminFolder();
+  if (folder.ok) return folder.value;
+  complain(`warning: no faults, and no news of elections at once: ${folder.error}`);
+  return null;
 }
 
 /** What the files say. */
@@ -79,13 +92,14 @@ async function prepare(
   before: readonly Spec[],
   request: RunRequest,
   etcd: EtcdChoice,
+  admin: AdminFolder | null,
 ): Promise<Result<readonly Prepared[], number>> {
   const specs = keepPorts(before, planned.specs);
   const starting = specs.filter((spec) => !before.some((one) => one.name === spec.name));
   const stateDir = stateDirOf(request.options);
   const clusters = await clustersOf(specs, stateDir, starting);
   if (!clusters.ok) return err(failed(clusters.error));
-  const surroundings = { environment, clusters: clusters.value, stateDir, etcd, config, specs, request };
+  const surroundings = { environment, clusters: clusters.value, stateDir, etcd, admin, config, specs, request };
   const prepared: Prepared[] = [];
   for (const spec of specs) {
     const process = processSpec(spec, surroundings);
@@ -99,19 +113,22 @@ interface Surroundings extends Pick<Files, 'environment' | 'config'> {
   readonly clusters: ReadonlyMap<string, GeneratedCluster>;
   readonly stateDir: string;
   readonly etcd: EtcdChoice;
+  /** Null if members offer no admin sockets. */
+  readonly admin: AdminFolder | null;
   /** All that run. */
   readonly specs: readonly Spec[];
   readonly request: RunRequest;
 }
 
 function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec, string> {
-  const { environment, clusters, stateDir, etcd, config, specs, request } = surroundings;
+  const { environment, clusters, stateDir, etcd, admin, config, specs, request } = surroundings;
   const { options, given } = request;
   const cluster = spec.cluster === null ? undefined : clusters.get(spec.cluster);
   const member = cluster?.members.find((one) => one.name === spec.name);
   const dataDir = memberDataDir(stateDir, spec.name);
   const isEtcd = programOf(spec.command) === 'etcd';
   const url = member !== undefined ? clientUrl(member) : isEtcd ? clientUrlOf(spec.command) : null;
+  const adminSocket = isEtcd && admin !== null ? admin.socketOf(spec.name) : null;
   const own = ownSettings(config, spec);
   const settings = over(config.defaults, own);
   const port = ownPort(settings.env) ?? spec.port;
@@ -129,10 +146,12 @@ function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec
       ...spec.env,
       ...settings.env,
       ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),
+      ...(adminSocket !== null && { [adminSocketVariable]: adminSocket }),
     },
     entry: spec.entry,
     port,
     clientUrl: url,
+    adminSocket,
     graceMs: flagged('grace', own.graceMs, config.defaults.graceMs) ?? options.grace,
     greeting: [greeting({ ...spec, port }, member, dataDir), ...(isEtcd ? [`etcd is ${etcd.description}`] : [])],
     ready: ready.value,
