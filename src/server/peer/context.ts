@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/ports.ts';
 import type { Message } from '../../proto/raftpb.ts';
 import { formatId } from '../cluster/ids.ts';
+import type { PeerFaults } from './faults.ts';
 import type { StructuredLogger } from './logger.ts';
 import type { PeerMetrics } from './metrics.ts';
 import type { Requester } from './requester.ts';
@@ -43,8 +44,13 @@ export interface PeerContext extends Identity {
   readonly logger: StructuredLogger;
   readonly metrics: PeerMetrics;
   readonly requester: Requester;
-  /** Hands an incoming message to Raft, past the checks and the fault filter. */
+  readonly faults: PeerFaults;
+  /** Hands an incoming message to Raft, if the checks and the faults let it pass. */
   receive(message: Message): Reception;
+  /** Whether the faults let a snapshot in whose message has arrived; resolves when they do. */
+  admit(message: Message): Promise<boolean>;
+  /** Hands the message of an admitted snapshot to Raft, past the checks. */
+  deliver(message: Message): Reception;
   /** Reports messages to `id` as lost, soon. */
   lost(id: bigint): void;
   /** False if a warning with this key was logged less than `repeatedWarningMs` ago. */

@@ -232,6 +232,10 @@ function serveSnapshot(options: PeerHandlerOptions, request: IncomingMessage, re
       response.end();
     },
     (problem: unknown) => {
+      if (problem instanceof SnapshotCutOff) {
+        request.socket.destroy();
+        return;
+      }
       const refusal =
         problem instanceof SnapshotRefused
           ? problem
@@ -255,8 +259,16 @@ async function receiveSnapshot(
   const { message, bytes, database } = await readSnapshotMessage(request);
   context.metrics.receivedBytes(formatId(message.from), bytes);
   if (message.type !== messageType.snap) throw new SnapshotRefused(400, 'wrong raft message type');
+  if (!(await context.admit(message))) throw new SnapshotCutOff();
   await snapshots.save(message, database);
-  if (context.receive(message) === 'rejected') {
+  // It may have taken minutes, and a fault may have cut the link since.
+  if (context.faults.isSilent(message.from)) throw new SnapshotCutOff();
+  if (context.deliver(message) === 'rejected') {
     throw new SnapshotRefused(500, 'failed to process raft message (rejected)');
   }
+}
+
+/** A fault keeps the snapshot from coming in: its sender sees the connection break. */
+class SnapshotCutOff extends Error {
+  override readonly name = 'SnapshotCutOff';
 }

@@ -67,13 +67,17 @@ export class Peer {
     const { readers, writers } = this;
     if (writers.message.isAttached() || writers.msgapp.isAttached()) return;
     if (readers.message.isConnected() || readers.msgapp.isConnected()) return;
-    if (!this.seenUp || !this.refused) return;
+    if (!this.seenUp || !this.refused || this.context.faults.isSilent(this.id)) return;
     this.seenUp = false;
     this.context.raft.peerProcessGone?.(this.id);
   }
 
   activeSince(): number | null {
     return this.status.activeSince();
+  }
+
+  roundTripMs(): number | null {
+    return this.probers.map((prober) => prober.roundTripMs).find((ms) => ms !== null) ?? null;
   }
 
   /** Sends on the best connection there is. A message that no queue has room for is dropped and reported as lost. */

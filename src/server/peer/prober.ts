@@ -31,6 +31,8 @@ export class Prober {
   private healthy = false;
   private error: string | null = null;
   private smoothedMs = 0;
+  /** Of the last answer. */
+  private lastMs: number | null = null;
   private clockDiffMs = 0;
 
   constructor(context: PeerContext, peerId: bigint, kind: ConnectionKind, picker: UrlPicker) {
@@ -42,8 +44,18 @@ export class Prober {
     this.reporting = context.clock.after(probeFirstReportMs, () => this.report());
   }
 
+  /** Of the last probe, if it was answered. */
+  get roundTripMs(): number | null {
+    return this.healthy ? this.lastMs : null;
+  }
+
   private probe(): void {
     if (this.busy) return;
+    if (this.context.faults.isSevered(this.peerId)) {
+      this.healthy = false;
+      this.error = 'cut off by a fault';
+      return;
+    }
     this.busy = true;
     const { clock, requester } = this.context;
     const startedAt = clock.monotonicMs();
@@ -64,6 +76,7 @@ export class Prober {
         const theirs = response.statusCode === 200 ? timeIn(body) : null;
         if (theirs === null) return settle(`got unexpected HTTP status code ${response.statusCode} from ${url}`);
         const roundTripMs = clock.monotonicMs() - startedAt;
+        this.lastMs = roundTripMs;
         this.smoothedMs = (1 - smoothing) * this.smoothedMs + smoothing * roundTripMs;
         this.clockDiffMs = clock.now() - theirs - this.smoothedMs / 2;
         settle(null);

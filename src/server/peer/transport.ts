@@ -3,14 +3,15 @@
  * Messages may be lost, late, repeated or out of order, and Raft copes; what is promised is that lost ones are reported.
  */
 import type { RequestListener } from 'node:http';
-import type { Clock, Timer } from '../../base/ports.ts';
+import type { Clock } from '../../base/ports.ts';
 import { type Message, type MessageType, messageType } from '../../proto/raftpb.ts';
 import { formatId } from '../cluster/ids.ts';
 import { parsePeerUrls } from '../cluster/peer-urls.ts';
 import type { Identity, PeerContext, RaftPort, Reception } from './context.ts';
-import type { FaultVerdict, MessageFilter } from './faults.ts';
+import { DelayLine } from './delay-line.ts';
+import { type FaultVerdict, noFaults, type PeerFaults } from './faults.ts';
 import { answerNotFound } from './http-answers.ts';
-import { delayedMessagesMax, remotesMax, repeatedWarningMs } from './limits.ts';
+import { remotesMax, repeatedWarningMs } from './limits.ts';
 import type { StructuredLogger } from './logger.ts';
 import { noPeerMetrics, type PeerMetrics } from './metrics.ts';
 import { messageTypeName, Peer } from './peer.ts';
@@ -36,8 +37,10 @@ export interface PeerTransportOptions extends Identity {
   readonly snapshots?: SnapshotReceiver;
   /** Serves the paths of the peer port that are not the transport's. Absent: 404. */
   readonly fallback?: RequestListener;
+  /** What is done to messages on their way. Absent: nothing. */
+  readonly faults?: PeerFaults;
   /** For peers with https URLs. */
-  readonly tls?: TlsOptions;
+  readonly tls?: () => TlsOptions;
 }
 
 /** Messages between a node and itself or its storage; none of them comes from the network. */
@@ -54,8 +57,6 @@ const localTypes: ReadonlySet<MessageType> = new Set([
 ]);
 const knownTypes: ReadonlySet<number> = new Set(Object.values(messageType));
 
-const pass: MessageFilter = () => 'pass';
-
 export class PeerTransport {
   /** For the peer port's HTTP server. */
   readonly handler: RequestListener;
@@ -63,8 +64,7 @@ export class PeerTransport {
   private readonly peers = new Map<bigint, Peer>();
   /** Senders that are no peers (yet): new members that this one has not learnt of. They are answered by POST only. */
   private readonly remotes = new Map<bigint, Pipeline>();
-  private readonly filters: Record<'outgoing' | 'incoming', MessageFilter> = { outgoing: pass, incoming: pass };
-  private readonly delayed = new Set<Timer>();
+  private readonly delayed: DelayLine;
   private readonly lostIds = new Set<bigint>();
   private readonly warnedAt = new Map<string, number>();
   private readonly leaving = new Set<Promise<void>>();
@@ -82,11 +82,15 @@ export class PeerTransport {
       logger: options.logger,
       metrics: options.metrics ?? noPeerMetrics,
       requester: new Requester(options.clock, options.tls),
+      faults: options.faults ?? noFaults,
       receive: (message) => this.receive(message),
+      admit: (message) => this.admit(message),
+      deliver: (message) => this.deliver(message),
       lost: (id) => this.reportLost(id),
       mayWarn: (key) => this.mayWarn(key),
     };
     this.context = context;
+    this.delayed = new DelayLine(options.clock);
     this.handler = newPeerHandler({
       context,
       peer: (id) => this.peers.get(id) ?? null,
@@ -146,7 +150,12 @@ export class PeerTransport {
 
   /** Since when a peer has been reachable without a break, on the clock's monotonic scale (ms); null if it is not. */
   activeSince(id: bigint): number | null {
-    return this.peers.get(id)?.activeSince() ?? null;
+    return this.context.faults.isSevered(id) ? null : (this.peers.get(id)?.activeSince() ?? null);
+  }
+
+  /** Milliseconds that the last probe of a peer took to be answered; null if none was. */
+  roundTripMs(id: bigint): number | null {
+    return this.peers.get(id)?.roundTripMs() ?? null;
   }
 
   /**
@@ -158,7 +167,9 @@ export class PeerTransport {
     const superseded = supersededAppResps(messages);
     for (const message of messages) {
       if (message.to === 0n || superseded.has(message) || this.context.raft.isIdRemoved(message.to)) continue;
-      this.pass(this.filters.outgoing, message, this.transmit);
+      const verdict = this.context.faults.outgoing(message);
+      if (verdict === 'pass') this.transmit(message);
+      else this.hinder(verdict, 'outgoing', message, this.transmit);
     }
   }
 
@@ -179,31 +190,64 @@ export class PeerTransport {
 
   /** Sends a MsgSnap with its database to a peer. Its fate goes to Raft (reportSnapshot); the promise never rejects. */
   async sendSnapshot(snapshot: OutgoingSnapshot): Promise<void> {
-    const peer = this.peers.get(snapshot.message.to);
-    if (peer !== undefined) await peer.sendSnapshot(snapshot);
-    else if (!this.closed) this.context.raft.reportSnapshot(snapshot.message.to, false);
+    const { message } = snapshot;
+    const passes = await this.passes(this.context.faults.outgoing(message), 'outgoing', message);
+    const peer = this.peers.get(message.to);
+    if (peer !== undefined && passes) await peer.sendSnapshot(snapshot);
+    else if (!this.closed) {
+      this.context.lost(message.to);
+      this.context.raft.reportSnapshot(message.to, false);
+    }
   }
 
-  /** Puts a fault on all messages of one direction, or lifts it (null). */
-  setFilter(direction: 'outgoing' | 'incoming', filter: MessageFilter | null): void {
-    this.filters[direction] = filter ?? pass;
-  }
-
-  private pass(filter: MessageFilter, message: Message, proceed: (message: Message) => void): void {
-    const verdict: FaultVerdict = filter(message);
-    if (verdict === 'pass') {
-      proceed(message);
+  /** Carries out what a fault says of a message that does not pass as it is. */
+  private hinder(
+    verdict: Exclude<FaultVerdict, 'pass'>,
+    direction: 'outgoing' | 'incoming',
+    message: Message,
+    proceed: (message: Message) => void,
+  ): void {
+    if (verdict === 'drop') return;
+    if (verdict === 'reset') {
+      if (direction === 'outgoing') this.context.lost(message.to);
       return;
     }
-    if (verdict === 'drop' || this.delayed.size >= delayedMessagesMax) return;
-    const timer: Timer = this.context.clock.after(verdict, () => {
-      this.delayed.delete(timer);
+    this.delayed.push(lineOf(direction, message), verdict, () => {
       if (!this.closed) proceed(message);
     });
-    this.delayed.add(timer);
+  }
+
+  /** The same for a snapshot, which takes its time anyway: resolves to whether it may go on, when it may. */
+  private passes(verdict: FaultVerdict, direction: 'outgoing' | 'incoming', message: Message): Promise<boolean> {
+    if (typeof verdict !== 'number') return Promise.resolve(verdict === 'pass');
+    return new Promise((resolve) => {
+      if (!this.delayed.push(lineOf(direction, message), verdict, () => resolve(true))) resolve(false);
+    });
+  }
+
+  /** Whether a snapshot may come in, when its message has arrived. */
+  private admit(message: Message): Promise<boolean> {
+    return this.passes(this.context.faults.incoming(message), 'incoming', message);
   }
 
   private receive(message: Message): Reception {
+    const refusal = this.refusal(message);
+    if (refusal !== null) return refusal;
+    const verdict = this.context.faults.incoming(message);
+    if (verdict === 'pass') this.process(message);
+    else this.hinder(verdict, 'incoming', message, this.process);
+    return 'accepted';
+  }
+
+  private deliver(message: Message): Reception {
+    const refusal = this.refusal(message);
+    if (refusal !== null) return refusal;
+    this.process(message);
+    return 'accepted';
+  }
+
+  /** What to answer to a message that is not for Raft; null if it is. */
+  private refusal(message: Message): Reception | null {
     const { raft, logger, localId } = this.context;
     if (raft.isIdRemoved(message.from)) {
       logger.warn('rejected Raft message from removed member', {
@@ -223,11 +267,12 @@ export class PeerTransport {
       this.context.metrics.receivedFailure(formatId(message.from));
       return 'accepted';
     }
-    if (!this.closed) this.pass(this.filters.incoming, message, this.process);
-    return 'accepted';
+    return this.closed ? 'accepted' : null;
   }
 
-  private readonly process = (message: Message): void => this.context.raft.process(message);
+  private readonly process = (message: Message): void => {
+    if (!this.context.faults.take(message)) this.context.raft.process(message);
+  };
 
   private addRemote(id: bigint, texts: readonly string[]): void {
     const { context } = this;
@@ -268,8 +313,7 @@ export class PeerTransport {
   /** Ends all streams in order and cancels all timers; resolves when every connection of the transport is closed. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const timer of this.delayed) timer.cancel();
-    this.delayed.clear();
+    this.delayed.close();
     for (const remote of this.remotes.values()) remote.close();
     const peers = [...this.peers.values()].map((peer) => peer.close());
     this.remotes.clear();
@@ -281,6 +325,11 @@ export class PeerTransport {
 
 /** Kinds of repeated warnings remembered; beyond, all are forgotten and may be logged again. */
 const warningKeysMax = 1_024;
+
+/** The messages of one link in one direction keep their order when they are late. */
+function lineOf(direction: 'outgoing' | 'incoming', message: Message): string {
+  return direction === 'outgoing' ? `to ${message.to}` : `from ${message.from}`;
+}
 
 const none: ReadonlySet<Message> = new Set();
 
