@@ -77,10 +77,10 @@ function wordLevel(bytes: Buffer, from: number, to: number, closing: number): Le
 /** The first four bytes, in lower case, as a number. */
 function initials(bytes: Buffer, from: number): number {
   return (
-    (((bytes[from] ?? 0) << 24) |
-      ((bytes[from + 1] ?? 0) << 16) |
-      ((bytes[from + 2] ?? 0) << 8) |
-      (bytes[from + 3] ?? 0)) |
+    ((bytes[from] ?? 0) << 24) |
+    ((bytes[from + 1] ?? 0) << 16) |
+    ((bytes[from + 2] ?? 0) << 8) |
+    (bytes[from + 3] ?? 0) |
     0x20202020
   );
 }

@@ -23,7 +23,8 @@ export interface WalkPosition {
 
 /**
  * A line without its newline is `bytes` from `from` to `to`, but of one that is longer than the buffer only the beginning; it
- * starts at `offset` of the file and has `length` bytes. `bytes` is the caller's buffer: it changes after the call.
+ * starts at `offset` of the file and has `length` bytes. `bytes` is the caller's buffer: it changes after the call. Of `position`,
+ * `remaining` and what is said of the record are those at the beginning of this line.
  */
 export type VisitLine = (
   bytes: Buffer,
@@ -65,13 +66,7 @@ export function walkLines(
   }
 }
 
-function walkBytes(
-  bytes: Buffer,
-  position: WalkPosition,
-  size: number,
-  linesMax: number,
-  visit: VisitLine,
-): number {
+function walkBytes(bytes: Buffer, position: WalkPosition, size: number, linesMax: number, visit: VisitLine): number {
   const base = position.offset;
   let at = 0;
   let lines = 0;
@@ -101,7 +96,7 @@ function walkBytes(
     }
     const blockEnd = at + position.remaining;
     const to = end < 0 || end >= blockEnd ? blockEnd : end;
-    if (to > bytes.length || (end < 0 && blockEnd > bytes.length)) break;
+    if (to > bytes.length) break;
     visit(bytes, at, to, base + at, to - at, position);
     lines++;
     const taken = Math.min(to + 1, blockEnd) - at;
@@ -111,6 +106,9 @@ function walkBytes(
   position.offset = base + at;
   return lines;
 }
+
+/** The buffer must hold a header at least. */
+export const walkBufferMin = 2 * headerBytesMax;
 
 /** The buffer is full with the beginning of the line. */
 function visitLongLine(descriptor: number, position: WalkPosition, buffer: Buffer, visit: VisitLine): void {

@@ -1,0 +1,123 @@
+/**
+ * The history of one process, as the lines of all its files in one row, numbered from the first ever seen: lines keep their numbers
+ * while files grow, are rotated and go. Whoever tails it reads each byte once.
+ */
+import { openSync, statSync } from 'node:fs';
+import { agesOf, historyFile, olderFile } from '../../supervisor/history-files.ts';
+import type { StoredLine } from './file-index.ts';
+import { FileIndex } from './file-index.ts';
+import type { Level, LevelFilter } from './level.ts';
+import { levelOf, passes } from './level.ts';
+import type { LineSelection } from './line-set.ts';
+import { AllLines, LineSet } from './line-set.ts';
+import type { PageCache } from './page-table.ts';
+import type { VisitLine } from './record-walker.ts';
+
+/** A file with the number of its first line. */
+export interface HistoryPart {
+  readonly first: number;
+  readonly index: FileIndex;
+}
+
+export class ProcessHistory {
+  readonly name: string;
+  readonly #folder: string;
+  readonly #file: string;
+  readonly #cache: PageCache;
+  /** The oldest first; all but the last are complete. */
+  #parts: HistoryPart[] = [];
+  /** Files that follow the last of the parts, known but not begun. */
+  #coming: number[] = [];
+  readonly #all = new AllLines(() => this.end);
+  /** Lines that pass a filter of this level. */
+  readonly #levels = { info: new LineSet(), warn: new LineSet(), error: new LineSet() };
+
+  constructor(folder: string, name: string, cache: PageCache) {
+    this.name = name;
+    this.#folder = folder;
+    this.#file = historyFile(folder, name);
+    this.#cache = cache;
+  }
+
+  /** The number of the first line that is kept. */
+  get first(): number {
+    return this.#parts[0]?.first ?? 0;
+  }
+
+  /** One more than the number of the last line. */
+  get end(): number {
+    const last = this.#parts.at(-1);
+    return last === undefined ? 0 : last.first + last.index.lines;
+  }
+
+  /** Lines that a filter by level shows. */
+  atLevel(filter: LevelFilter): LineSelection {
+    return filter === 'all' ? this.#all : this.#levels[filter];
+  }
+
+  /**
+   * Takes in what is new until `mayGoOn` says no, asked after each buffer; false if there is more to take in. The buffer is only
+   * used during the call.
+   */
+  refresh(buffer: Buffer, mayGoOn: () => boolean): boolean {
+    this.#lookForFiles();
+    this.#drop();
+    for (;;) {
+      const last = this.#parts.at(-1);
+      if (last !== undefined) {
+        const size = last.index.size();
+        while (last.index.advance(size, buffer, this.#take)) if (!mayGoOn()) return false;
+      }
+      const descriptor = this.#coming.shift();
+      if (descriptor === undefined) return true;
+      this.#parts.push({
+        first: this.end,
+        index: new FileIndex(descriptor, this.#cache, last?.index.orderMs ?? 0),
+      });
+    }
+  }
+
+  readonly #take: VisitLine = (bytes, from, to, _offset, _length, position) => {
+    const level: Level = position.stream === 'n' ? 'note' : levelOf(bytes, from, to);
+    this.#levels.info.add(passes(level, 'info'));
+    this.#levels.warn.add(passes(level, 'warn'));
+    this.#levels.error.add(passes(level, 'error'));
+  };
+
+  /** The line's first `bytesMax` bytes. It must be kept: `first` to `end`. */
+  read(line: number, bytesMax: number): StoredLine {
+    const { first, index } = this.partOf(line);
+    return index.read(line - first, bytesMax);
+  }
+
+  /** What the line is ordered by, in ms: when it came, but never before the line before it. */
+  orderOf(line: number): number {
+    const { first, index } = this.partOf(line);
+    return index.orderOf(line - first);
+  }
+
+  /** The first line that is kept and ordered at or after `orderMs`; `end` if there is none. */
+  lineAt(orderMs: number): number {
+    for (const { first, index } of this.#parts) {
+      const line = index.lineAt(orderMs);
+      if (line < index.lines) return first + line;
+    }
+    return this.end;
+  }
+
+  /** The file that holds a line. */
+  partOf(line: number): HistoryPart {
+    for (let at = this.#parts.length - 1; at >= 0; at--) {
+      const part = this.#parts[at];
+      if (part !== undefined && (part.first <= line || at === 0)) return part;
+    }
+    throw new RangeError(`${this.name} has no line ${line}`);
+  }
+
+  close(): void {
+    for (const { index } of this.#parts) index.close();
+    for (const descriptor of this.#coming) closeQuietly(descriptor);
+    this.#parts = [];
+    this.#coming = [];
+  }
+}
