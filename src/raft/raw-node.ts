@@ -209,6 +209,11 @@ export class RawNode {
     return basicStatusOf(this.raft);
   }
 
+  /** Of the last entry of the log, whether it is durable or not. */
+  lastIndex(): number {
+    return this.raft.log.lastIndex();
+  }
+
   /** Replaces the random election timeout, in ticks, until the next change of state. For tests and simulations. */
   setRandomizedElectionTimeout(ticks: number): void {
     this.raft.randomizedElectionTimeout = ticks;

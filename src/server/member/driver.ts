@@ -35,6 +35,8 @@ export interface DriverPorts {
   apply(entries: readonly Entry[]): void;
   readStates(states: readonly ReadState[]): void;
   leaderChanged(change: LeaderChange): void;
+  /** The leader, the term or the role is another. */
+  raftChanged?(): void;
   /** The disk failed: nothing may be acknowledged any more. */
   diskFailed(error: Error): void;
 }
@@ -161,8 +163,10 @@ export class RaftDriver {
     const outgoing: Message[] = [];
     while (!this.stopped && this.node.hasReady()) {
       const ready = this.node.ready();
+      const changed = ready.softState !== null || (ready.hardState !== null && ready.hardState.term !== this.term);
       if (ready.hardState !== null) this.term = ready.hardState.term;
       if (ready.softState !== null) this.noteLeader(ready.softState.lead);
+      if (changed) this.ports.raftChanged?.();
       if (ready.readStates.length > 0) this.ports.readStates(ready.readStates);
       let append: Message | null = null;
       let apply: Message | null = null;

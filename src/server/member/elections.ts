@@ -124,7 +124,7 @@ export class Elections {
 
   /** Hands leadership to the voter that has been connected the longest. Resolves at the latest after an election time-out. */
   async transferLeadership(): Promise<void> {
-    const { clock, driver, logger, connections } = this.ports;
+    const { driver, logger, connections } = this.ports;
     const leader = {
       'local-member-id': formatId(this.localId),
       'current-leader-member-id': formatId(driver.leaderId),
@@ -138,12 +138,23 @@ export class Elections {
       logger.info('skipped leadership transfer for single voting member cluster', leader);
       return;
     }
-    const fields = { ...leader, 'transferee-member-id': formatId(transferee) };
+    await this.transferTo(transferee);
+  }
+
+  /** Hands leadership to a voter; only for a leader. Resolves to whether another leads, at the latest after an election time-out. */
+  async transferTo(transferee: bigint): Promise<boolean> {
+    const { clock, driver, logger } = this.ports;
+    const fields = {
+      'local-member-id': formatId(this.localId),
+      'current-leader-member-id': formatId(driver.leaderId),
+      'transferee-member-id': formatId(transferee),
+    };
     logger.info('leadership transfer starting', fields);
     const startedMs = clock.monotonicMs();
     const moving = this.otherLeader();
     driver.update((node) => node.transferLeader(transferee));
-    if (await moving) {
+    const moved = await moving;
+    if (moved) {
       logger.info('leadership transfer finished', {
         ...fields,
         took: Duration.fromMs(clock.monotonicMs() - startedMs),
@@ -152,6 +163,7 @@ export class Elections {
       const error = 'request timed out, leader transfer took too long';
       logger.warn('leadership transfer failed', { ...fields, error });
     }
+    return moved;
   }
 
   /** Resolves to true when another member leads, to false after an election time-out. */

@@ -61,7 +61,27 @@ export interface MemberPorts {
   failed(error: Error): void;
   /** The cluster removed this member for good. */
   removed(): void;
+  /** The leader, the term or the role of this member is another. */
+  raftChanged?(): void;
 }
+
+/** How a member stands in Raft. */
+export interface RaftView {
+  readonly role: 'follower' | 'pre-candidate' | 'candidate' | 'leader';
+  readonly term: number;
+  /** 0n while no leader is known. */
+  readonly leader: bigint;
+  /** Of the last entry, durable or not. */
+  readonly lastIndex: number;
+  readonly committed: number;
+}
+
+const roles = {
+  StateFollower: 'follower',
+  StatePreCandidate: 'pre-candidate',
+  StateCandidate: 'candidate',
+  StateLeader: 'leader',
+} as const;
 
 export class Member implements MemberApi {
   readonly memberId: bigint;
@@ -190,6 +210,7 @@ export class Member implements MemberApi {
         apply: (entries) => this.apply(entries),
         readStates: (states) => this.readStates(states),
         leaderChanged: (change) => this.leaderChanged(change),
+        raftChanged: () => ports.raftChanged?.(),
         diskFailed: (error) => ports.failed(error),
       },
     );
@@ -229,6 +250,19 @@ export class Member implements MemberApi {
   /** Hands leadership over, if this member has it. Resolves at the latest after an election time-out. */
   transferLeadership(): Promise<void> {
     return this.elections.transferLeadership();
+  }
+
+  /** Hands leadership to that member, and resolves when it, or another, leads. The error says why it cannot. */
+  async moveLeader(to: bigint): Promise<Result<void, 'not leader' | 'no such voter' | 'timed out'>> {
+    if (!this.isLeader()) return err('not leader');
+    if (to === this.memberId) return ok(undefined);
+    if (!this.membership.votingMembers().some(({ id }) => id === to)) return err('no such voter');
+    return (await this.elections.transferTo(to)) ? ok(undefined) : err('timed out');
+  }
+
+  raftView(): RaftView {
+    const { raftState, term, lead: leader, commit: committed } = this.driver.node.basicStatus();
+    return { role: roles[raftState], term, leader, lastIndex: this.driver.node.lastIndex(), committed };
   }
 
   /** Stops Raft and answers everyone who waits. The transport and the WAL are their owners' to close. */
