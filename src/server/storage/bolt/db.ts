@@ -40,7 +40,7 @@ export class BoltDb {
   /** Open read transactions by the commit whose state they see. */
   private readonly readers = new Map<number, number>();
   private writing = false;
-  private committing: Promise<void> = Promise.resolve();
+  private committing: Promise<unknown> = Promise.resolve();
   private failure: Error | null = null;
   private closed = false;
 
@@ -79,6 +79,10 @@ export class BoltDb {
   /** Bytes of `size` that are not free to be written. */
   inUse(): number {
     return this.size() - this.free.freeCount * this.meta.pageSize;
+  }
+
+  lastCommit(): Meta {
+    return this.meta;
   }
 
   /** A view of the last commit. Its pages stay until it is closed, so that the file may grow: close it soon. */
@@ -130,6 +134,11 @@ export class BoltDb {
     return this.pager;
   }
 
+  /** The file has been given another name; the one that is open stays the same. */
+  renamed(path: string): void {
+    this.pager.path = path;
+  }
+
   /** Closes the file once a commit under way is done. Transactions still open fail from then on. Idempotent. */
   async close(): Promise<void> {
     if (this.closed) return;
@@ -146,8 +155,9 @@ export class BoltDb {
   private readonly committer: Committer = {
     commit: (discarded, write) => {
       this.assertUsable();
-      this.committing = this.commit(discarded, write);
-      return this.committing;
+      const committing = this.commit(discarded, write);
+      this.committing = committing;
+      return committing;
     },
     release: () => {
       this.writing = false;
@@ -157,7 +167,7 @@ export class BoltDb {
   private async commit(
     discarded: readonly Span[],
     write: (writer: PageWriter) => { root: number; rootSequence: bigint },
-  ): Promise<void> {
+  ): Promise<readonly Span[]> {
     try {
       const txid = this.meta.txid + 1;
       const writer = new PageWriter(this.writeTarget(txid), this.meta.highWater);
@@ -173,6 +183,7 @@ export class BoltDb {
       this.meta = meta;
       this.pager.highWater = meta.highWater;
       for (const { id, bytes } of writer.warm) this.pager.remember(bytes, id);
+      return writer.written.map(({ id, bytes }) => ({ page: id, pages: bytes.length / meta.pageSize }));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.failure = new Error(`database ${this.pager.path} failed: ${reason}`, { cause: error });

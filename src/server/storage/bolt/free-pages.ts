@@ -79,7 +79,7 @@ export class FreePages {
 
   /** Makes pending pages free that none of the readers, given as the transactions whose state they see, can reach. */
   release(readers: readonly number[]): void {
-    if (readers.length === 0) this.allocatedIn.clear();
+    this.forgetAllocations(Math.min(...readers));
     if (this.pending.length === 0) return;
     const kept: Pending[] = [];
     for (const pending of this.pending) {
@@ -89,6 +89,14 @@ export class FreePages {
     }
     this.pending = kept;
     this.searchFrom.clear();
+  }
+
+  /** What every reader may see is as good as always allocated. Entries are in the order of their transactions. */
+  private forgetAllocations(oldestReader: number): void {
+    for (const [page, txid] of this.allocatedIn) {
+      if (txid > oldestReader) return;
+      this.allocatedIn.delete(page);
+    }
   }
 
   private setFree(page: number): void {

@@ -8,7 +8,8 @@ import { type Page, pageBytes, pageFlags, parsePage } from './page.ts';
 import { PageCache } from './page-cache.ts';
 
 export class Pager {
-  readonly path: string;
+  /** For messages. */
+  path: string;
   readonly file: DiskFile;
   readonly pageSize: number;
   private readonly cache: PageCache;
@@ -63,24 +64,16 @@ export class Pager {
     const pages: Page[] = [];
     for (const id of ids.slice(from, to)) {
       const start = (id - first) * this.pageSize;
-      const end = start + this.checkedBytes(bytes.subarray(start), id);
+      const end = start + checkedBytes(this, bytes.subarray(start), id);
       // A page that runs over the end of the run is read by itself.
-      pages.push(end <= bytes.length ? this.parse(bytes.subarray(start, end), id) : await this.readAlone(id));
+      pages.push(end <= bytes.length ? soundPage(this, bytes.subarray(start, end), id) : await this.readAlone(id));
     }
     return pages;
   }
 
   /** Reads pages as they are, without looking at them. */
   async readFully(bytes: Uint8Array, page: number): Promise<void> {
-    const read = await this.file.read(bytes, page * this.pageSize);
-    if (read < bytes.length) {
-      const missing = page + Math.floor(read / this.pageSize);
-      throw new CorruptDatabaseError(
-        this.path,
-        missing,
-        `the file ends there, but pages up to ${this.highWater} are in use`,
-      );
-    }
+    assertRead(this, page, await this.file.read(bytes, page * this.pageSize), bytes.length);
   }
 
   /** The pages of a written list of free pages. Only its header is looked at: what is free is found by walking the trees. */
@@ -90,7 +83,7 @@ export class Pager {
     if (readU64(header, 0) !== id || readU16(header, 8) !== pageFlags.freelist) {
       throw new CorruptDatabaseError(this.path, id, 'it should be the list of free pages');
     }
-    return { page: id, pages: this.checkedBytes(header, id) / this.pageSize };
+    return { page: id, pages: checkedBytes(this, header, id) / this.pageSize };
   }
 
   private readPage(id: number): Promise<Page> {
@@ -115,31 +108,51 @@ export class Pager {
   private async readAlone(id: number): Promise<Page> {
     const first = Buffer.allocUnsafeSlow(this.pageSize);
     await this.readFully(first, id);
-    const length = this.checkedBytes(first, id);
-    if (length === this.pageSize) return this.parse(first, id);
+    const length = checkedBytes(this, first, id);
+    if (length === this.pageSize) return soundPage(this, first, id);
     const bytes = Buffer.allocUnsafeSlow(length);
     await this.readFully(bytes, id);
-    return this.parse(bytes, id);
-  }
-
-  /** Bytes of a page according to its header, which must not reach beyond the pages in use. */
-  private checkedBytes(header: Uint8Array, id: number): number {
-    const bytes = pageBytes(header, this.pageSize);
-    if (id + bytes / this.pageSize > this.highWater) {
-      throw new CorruptDatabaseError(this.path, id, `it reaches beyond the high-water mark ${this.highWater}`);
-    }
-    return bytes;
-  }
-
-  private parse(bytes: Uint8Array, id: number): Page {
-    const parsed = parsePage(bytes, id, this.highWater);
-    if (!parsed.ok) throw new CorruptDatabaseError(this.path, id, parsed.error);
-    return parsed.value;
+    return soundPage(this, bytes, id);
   }
 }
 
+/** The file that pages are read from. */
+export interface PageSource {
+  readonly path: string;
+  readonly pageSize: number;
+  readonly highWater: number;
+}
+
+/** Bytes of a page according to its header. Throws a CorruptDatabaseError if it reaches beyond the pages in use. */
+export function checkedBytes({ path, pageSize, highWater }: PageSource, header: Uint8Array, id: number): number {
+  const bytes = pageBytes(header, pageSize);
+  if (id + bytes / pageSize > highWater) {
+    throw new CorruptDatabaseError(path, id, `it reaches beyond the high-water mark ${highWater}`);
+  }
+  return bytes;
+}
+
+/** The page in `bytes`. Throws a CorruptDatabaseError if it is not sound. */
+export function soundPage({ path, highWater }: PageSource, bytes: Uint8Array, id: number): Page {
+  const parsed = parsePage(bytes, id, highWater);
+  if (!parsed.ok) throw new CorruptDatabaseError(path, id, parsed.error);
+  return parsed.value;
+}
+
+/** Throws a CorruptDatabaseError unless `read` of `wanted` bytes were there. */
+export function assertRead(
+  { path, pageSize, highWater }: PageSource,
+  page: number,
+  read: number,
+  wanted: number,
+): void {
+  if (read >= wanted) return;
+  const missing = page + Math.floor(read / pageSize);
+  throw new CorruptDatabaseError(path, missing, `the file ends there, but pages up to ${highWater} are in use`);
+}
+
 /** End (exclusive) in `ids` of what ascends from `from` on and lies within `pagesMax` pages, without large gaps. */
-function runEnd(ids: readonly number[], from: number, pagesMax: number): number {
+export function runEnd(ids: readonly number[], from: number, pagesMax: number): number {
   const first = ids[from] ?? 0;
   let to = from + 1;
   for (; to < ids.length; to++) {

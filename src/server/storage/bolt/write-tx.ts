@@ -9,11 +9,11 @@ import { WriteBucket } from './write-bucket.ts';
 
 /** What the database does for its write transaction. */
 export interface Committer {
-  /** Resolves once what `write` returns as the root of the buckets is durable. */
+  /** Resolves once what `write` returns as the root of the buckets is durable, to the pages that were written. */
   commit(
     discarded: readonly Span[],
     write: (writer: PageWriter) => { root: number; rootSequence: bigint },
-  ): Promise<void>;
+  ): Promise<readonly Span[]>;
   /** The transaction is over. */
   release(): void;
 }
@@ -65,15 +65,16 @@ export class WriteTx {
   }
 
   /**
-   * Makes the changes durable and ends the transaction. If it rejects with a BoltUsageError or because a page could not be read,
+   * Makes the changes durable and ends the transaction. Resolves to the pages that were written, none if nothing changed: whoever
+   * keeps copies of pages must forget these. If it rejects with a BoltUsageError or because a page could not be read,
    * nothing has changed. If writing failed, nobody knows what is on the disk, and the database takes no more transactions.
    */
-  async commit(): Promise<void> {
+  async commit(): Promise<readonly Span[]> {
     invariant(this.state === 'open', 'a transaction is committed once');
     this.state = 'committing';
     try {
-      if (!(await this.root.prepare())) return;
-      await this.committer.commit(this.discarded, (writer) => ({
+      if (!(await this.root.prepare())) return [];
+      return await this.committer.commit(this.discarded, (writer) => ({
         root: this.root.write(writer),
         rootSequence: this.root.sequence,
       }));

@@ -1,0 +1,222 @@
+/**
+ * Commits batches to the database file, one transaction at a time, and does all else that takes long: hashing, defragmenting. It
+ * touches the world through a Disk only and answers through a function, so that it runs in a worker thread or beside its member.
+ *
+ * Pages of the state that the member sees, and of snapshots that are being read, are not reused until they are given back.
+ */
+import { dirname } from 'node:path';
+import { invariant, unreachable } from '../../../base/assert.ts';
+import type { Disk } from '../../../base/ports.ts';
+import { BoltDb } from '../bolt/db.ts';
+import type { ReadTx } from '../bolt/read-tx.ts';
+import { commitBatches, createBuckets } from './commit.ts';
+import { copyDatabase, removeLeftover, temporaryPath } from './defragment.ts';
+import { hashDatabase } from './hash.ts';
+import type { Batch, EngineOptions, EngineReply, EngineRequest, FileState } from './messages.ts';
+
+/** Commits change the ends of buckets over and over; what they read elsewhere they read once. */
+const cacheBytesMax = 16 * 1024 * 1024;
+/** Batches that wait are committed together up to so many bytes: two syncs for all of them. */
+const commitBytesMax = 16 * 1024 * 1024;
+
+export class Engine {
+  private readonly disk: Disk;
+  private readonly reply: (reply: EngineReply) => void;
+  private options: EngineOptions | null = null;
+  private db: BoltDb | null = null;
+  private waiting: Batch[] = [];
+  /** The states that the member sees or is about to see, oldest first. */
+  private views: ReadTx[] = [];
+  private readonly pins = new Map<number, ReadTx>();
+  /** What reads the file at its own pace. */
+  private readonly readers = new Set<Promise<void>>();
+  /** Resolves when all that changes the file is done, as far as asked for. */
+  private work: Promise<void> = Promise.resolve();
+  private failed = false;
+  /** While the member is about to read another file. */
+  private onSwitched: (() => void) | null = null;
+
+  constructor(disk: Disk, reply: (reply: EngineReply) => void) {
+    this.disk = disk;
+    this.reply = reply;
+  }
+
+  handle(request: EngineRequest): void {
+    switch (request.type) {
+      case 'open':
+        this.enqueue(() => this.open(request.options));
+        return;
+      case 'commit':
+        this.waiting.push(request.batch);
+        this.enqueue(() => this.commitWaiting());
+        return;
+      case 'seen':
+        this.seen(request.txid);
+        return;
+      case 'switched':
+        this.onSwitched?.();
+        return;
+      case 'pin':
+        this.pin(request.id);
+        return;
+      case 'unpin':
+        this.pins.get(request.id)?.close();
+        this.pins.delete(request.id);
+        return;
+      case 'hash':
+        this.read(request.id, async (tx) =>
+          this.reply({ type: 'hashed', id: request.id, hash: await hashDatabase(tx) }),
+        );
+        return;
+      case 'defragment':
+        this.enqueue(() => this.defragment(request.id));
+        return;
+      case 'close':
+        this.enqueue(() => this.close());
+        return;
+      default:
+        unreachable(request);
+    }
+  }
+
+  /** One thing at a time. What is done may reply, but never rejects. */
+  private enqueue(action: () => Promise<void>): void {
+    this.work = this.work.then(action).catch((error: unknown) => this.fail(error));
+  }
+
+  private fail(error: unknown): void {
+    if (this.failed) return;
+    this.failed = true;
+    this.waiting = [];
+    this.reply({ type: 'failed', error: asError(error) });
+  }
+
+  private async open(options: EngineOptions): Promise<void> {
+    this.options = options;
+    try {
+      await removeLeftover(this.disk, options.path);
+      this.db = await this.openFile(options.path);
+      await createBuckets(this.db);
+      this.views = [this.db.beginRead()];
+      this.reply({ type: 'opened', state: stateOf(this.db) });
+    } catch (error) {
+      await this.db?.close().catch(() => undefined);
+      this.db = null;
+      this.reply({ type: 'refused', id: 0, error: asError(error) });
+    }
+  }
+
+  private openFile(path: string): Promise<BoltDb> {
+    const { initialMapBytes = 0, pageSize = null } = this.options ?? {};
+    return BoltDb.open(this.disk, path, {
+      cacheBytesMax,
+      initialMapBytes,
+      ...(pageSize === null ? {} : { pageSize }),
+    });
+  }
+
+  private async commitWaiting(): Promise<void> {
+    if (this.failed || this.db === null || this.waiting.length === 0) return;
+    const batches = this.takeWaiting();
+    const written = await commitBatches(this.db, batches);
+    this.views.push(this.db.beginRead());
+    const last = batches.at(-1);
+    invariant(last !== undefined, 'a batch was committed');
+    const { number, index } = last;
+    this.reply({ type: 'committed', number, index, state: stateOf(this.db), written });
+  }
+
+  private takeWaiting(): Batch[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { parts } of this.waiting) {
+      bytes += parts.reduce((sum, part) => sum + part.length, 0);
+      if (count > 0 && bytes > commitBytesMax) break;
+      count++;
+    }
+    return this.waiting.splice(0, count);
+  }
+
+  private seen(txid: number): void {
+    // Said of the file that was.
+    if (this.onSwitched !== null) return;
+    while (this.views.length > 1 && (this.views[0]?.meta.txid ?? txid) < txid) this.views.shift()?.close();
+  }
+
+  private pin(id: number): void {
+    const db = this.openedFor(id);
+    if (db === null) return;
+    this.pins.set(id, db.beginRead());
+    this.reply({ type: 'pinned', id, state: stateOf(db) });
+  }
+
+  private read(id: number, action: (tx: ReadTx) => Promise<void>): void {
+    const db = this.openedFor(id);
+    if (db === null) return;
+    const reader = db
+      .read(action)
+      .catch((error: unknown) => this.reply({ type: 'refused', id, error: asError(error) }))
+      .finally(() => this.readers.delete(reader));
+    this.readers.add(reader);
+  }
+
+  /** Refuses the request if there is no database to be read. */
+  private openedFor(id: number): BoltDb | null {
+    if (this.db !== null && !this.failed) return this.db;
+    this.reply({ type: 'refused', id, error: new Error('the database failed or is closed') });
+    return null;
+  }
+
+  /** A copy without free pages takes the file's place, at once or not at all. */
+  private async defragment(id: number): Promise<void> {
+    const { db: old, options } = this;
+    if (this.failed || old === null || options === null) {
+      this.openedFor(id);
+      return;
+    }
+    const { path } = options;
+    const temporary = temporaryPath(path);
+    let copy: BoltDb | null = null;
+    try {
+      copy = await this.openFile(temporary);
+      await copyDatabase(old, copy);
+    } catch (error) {
+      await copy?.close().catch(() => undefined);
+      await removeLeftover(this.disk, path).catch(() => undefined);
+      this.reply({ type: 'refused', id, error: asError(error) });
+      return;
+    }
+    await this.disk.rename(temporary, path);
+    await this.disk.syncDirectory(dirname(path));
+    copy.renamed(path);
+    await Promise.all(this.readers);
+    this.db = copy;
+    this.views = [copy.beginRead()];
+    const switched = new Promise<void>((resolve) => {
+      this.onSwitched = resolve;
+    });
+    this.reply({ type: 'defragmented', id, state: stateOf(copy) });
+    await old.close();
+    await switched;
+    this.onSwitched = null;
+  }
+
+  private async close(): Promise<void> {
+    await Promise.all(this.readers);
+    const { db } = this;
+    this.db = null;
+    await db?.close().catch(() => undefined);
+    this.reply({ type: 'closed' });
+  }
+}
+
+function stateOf(db: BoltDb): FileState {
+  const meta = db.lastCommit();
+  // Pages that wait for a reader to end count as free: etcd, too, looks after its next transaction has released them.
+  const inUse = db.inUse() - db.freePages().pendingCount * meta.pageSize;
+  return { meta, size: db.size(), inUse };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

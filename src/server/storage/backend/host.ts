@@ -1,0 +1,342 @@
+/**
+ * The backend as the member's thread sees it: writes are gathered and handed to an engine, reads go to the file, which this thread has
+ * open, too.
+ */
+import { invariant, unreachable } from '../../../base/assert.ts';
+import type { Clock, Disk, Timer } from '../../../base/ports.ts';
+import type { Writer } from '../../../proto/codec.ts';
+import { assertRead } from '../bolt/pager.ts';
+import { snapshotChunks } from '../bolt/snapshot.ts';
+import type { Release } from '../directory-lock.ts';
+import {
+  type Backend,
+  type BackendCursor,
+  type BackendFailure,
+  type BackendSnapshot,
+  type BucketName,
+  bucketNames,
+} from './backend.ts';
+import { CommittedView } from './committed-view.ts';
+import type { EngineLink, EngineReply, EngineRequest, FileState } from './messages.ts';
+import { SharedFile } from './shared-file.ts';
+import { WriteBuffer } from './write-buffer.ts';
+
+export interface HostOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly path: string;
+  readonly batchIntervalMs: number;
+  readonly batchLimit: number;
+  readonly cacheBytesMax: number;
+  /** Locks the file against other processes; throws if it cannot. */
+  readonly lock: () => Promise<Release>;
+}
+
+/** A batch that was handed over and is not committed. */
+interface Sealed {
+  readonly number: number;
+  /** The batches up to this one are complete with it. */
+  readonly completes: number;
+  readonly bytes: number;
+}
+
+interface Waiter {
+  readonly number: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+interface Asked {
+  resolve(reply: EngineReply): void;
+  reject(error: Error): void;
+}
+
+const bucketNumbers = Object.fromEntries(bucketNames.map((name, number) => [name, number])) as Record<
+  BucketName,
+  number
+>;
+const snapshotChunkBytes = 256 * 1024;
+
+export class BackendHost implements Backend {
+  batch = 1;
+  committedBatch = 0;
+  committedIndex = 0;
+  onCommitted: () => void = () => undefined;
+  onFailed: (failure: BackendFailure) => void = () => undefined;
+  private readonly options: HostOptions;
+  private readonly link: EngineLink;
+  private view: CommittedView;
+  private unlock: Release;
+  private readonly buffer = new WriteBuffer();
+  private markedIndex = 0;
+  private markedTerm = 0;
+  /** The mark up to which everything was handed over. */
+  private sealedIndex = 0;
+  private sealed: Sealed[] = [];
+  private sealedBytes = 0;
+  private sealedNumber = 0;
+  private waiters: Waiter[] = [];
+  private readonly asked = new Map<number, Asked>();
+  private lastId = 0;
+  private timer: Timer | null = null;
+  private failure: BackendFailure | null = null;
+  private closing: Promise<void> | null = null;
+  private onClosed: () => void = () => undefined;
+
+  /** Takes over a link whose engine has opened the file, and what else is open. */
+  constructor(options: HostOptions, link: EngineLink, view: CommittedView, unlock: Release) {
+    this.options = options;
+    this.link = link;
+    this.view = view;
+    this.unlock = unlock;
+    this.committedIndex = storedIndex(view);
+    this.markedIndex = this.committedIndex;
+    this.sealedIndex = this.committedIndex;
+    link.onReply = (reply) => this.take(reply);
+  }
+
+  get pendingBytes(): number {
+    return this.buffer.bytes + this.sealedBytes;
+  }
+
+  put(bucket: BucketName, keyBytes: number, valueBytes: number): Writer {
+    return this.buffer.put(bucketNumbers[bucket], keyBytes, valueBytes);
+  }
+
+  delete(bucket: BucketName, key: Uint8Array): void {
+    this.buffer.delete(bucketNumbers[bucket], key);
+  }
+
+  mark(index: number, term: number): void {
+    invariant(index >= this.markedIndex, `marks do not go back, from ${this.markedIndex} to ${index}`);
+    this.buffer.mark();
+    this.markedIndex = index;
+    this.markedTerm = term;
+    if (this.buffer.count >= this.options.batchLimit) this.seal();
+    // As in etcd, the index alone is no reason to write: it goes with the next put, or a commit that is asked for.
+    else if (this.timer === null && this.buffer.count > 0) this.startTimer();
+  }
+
+  get(bucket: BucketName, key: Uint8Array): Uint8Array | null {
+    return this.view.get(bucket, key);
+  }
+
+  seek(bucket: BucketName, from: Uint8Array): BackendCursor {
+    return this.view.seek(bucket, from);
+  }
+
+  size(): number {
+    return this.view.state.size;
+  }
+
+  inUse(): number {
+    return this.view.state.inUse;
+  }
+
+  commit(): Promise<void> {
+    if (this.failure !== null) return Promise.reject(failed(this.failure));
+    if (this.closing !== null) return Promise.reject(new Error(`the backend ${this.options.path} is closed`));
+    if (this.buffer.markedBytes > 0 || this.markedIndex > this.sealedIndex) this.seal();
+    const number = this.sealedNumber;
+    if (this.sealed.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => this.waiters.push({ number, resolve, reject }));
+  }
+
+  async snapshot(): Promise<BackendSnapshot> {
+    await this.commit();
+    const id = ++this.lastId;
+    const { shared } = this.view;
+    shared.use();
+    try {
+      const reply = await this.ask(id, { type: 'pin', id });
+      invariant(reply.type === 'pinned', 'a pin is answered with what was pinned');
+      return this.snapshotOf(id, shared, reply.state);
+    } catch (error) {
+      await shared.release();
+      throw error;
+    }
+  }
+
+  async hash(): Promise<number> {
+    await this.commit();
+    const id = ++this.lastId;
+    const reply = await this.ask(id, { type: 'hash', id });
+    invariant(reply.type === 'hashed', 'a hash is answered with a number');
+    return reply.hash;
+  }
+
+  async defragment(): Promise<void> {
+    await this.commit();
+    const id = ++this.lastId;
+    const reply = await this.ask(id, { type: 'defragment', id });
+    invariant(reply.type === 'defragmented', 'a defragmentation is answered with the new file');
+    try {
+      await this.switchTo(reply.state);
+    } catch (error) {
+      this.fail(asError(error));
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeAll();
+    return this.closing;
+  }
+
+  private startTimer(): void {
+    this.timer = this.options.clock.after(this.options.batchIntervalMs, () => {
+      this.timer = null;
+      if (this.buffer.markedBytes > 0) this.seal();
+    });
+  }
+
+  /** Hands over what is marked. */
+  private seal(): void {
+    this.timer?.cancel();
+    this.timer = null;
+    const { hasTail } = this.buffer;
+    const { parts, bytes } = this.buffer.take();
+    if (this.failure !== null || this.closing !== null) return;
+    const number = ++this.sealedNumber;
+    // What follows the mark was told the number of this batch: it is complete with the next.
+    this.sealed.push({ number, completes: hasTail ? this.batch - 1 : this.batch, bytes });
+    this.sealedBytes += bytes;
+    this.sealedIndex = this.markedIndex;
+    if (!hasTail) this.batch++;
+    this.link.send({ type: 'commit', batch: { number, parts, index: this.markedIndex, term: this.markedTerm } });
+  }
+
+  private take(reply: EngineReply): void {
+    switch (reply.type) {
+      case 'committed':
+        this.committed(reply);
+        return;
+      case 'failed':
+        this.fail(reply.error);
+        return;
+      case 'pinned':
+      case 'hashed':
+      case 'defragmented':
+        this.answered(reply.id)?.resolve(reply);
+        return;
+      case 'refused':
+        this.answered(reply.id)?.reject(reply.error);
+        return;
+      case 'closed':
+        this.onClosed();
+        return;
+      case 'opened':
+        invariant(false, 'the file is opened once');
+        break;
+      default:
+        unreachable(reply);
+    }
+  }
+
+  private committed({ number, index, state, written }: EngineReply & { readonly type: 'committed' }): void {
+    this.view.moveTo(state, written);
+    this.link.send({ type: 'seen', txid: state.meta.txid });
+    while (this.sealed[0] !== undefined && this.sealed[0].number <= number) {
+      this.committedBatch = this.sealed[0].completes;
+      this.sealedBytes -= this.sealed[0].bytes;
+      this.sealed.shift();
+    }
+    this.committedIndex = Math.max(this.committedIndex, index);
+    this.onCommitted();
+    const done = this.waiters.filter((waiter) => waiter.number <= number);
+    this.waiters = this.waiters.filter((waiter) => waiter.number > number);
+    for (const waiter of done) waiter.resolve();
+  }
+
+  /** For good: what was not committed yet never will be. */
+  private fail(cause: Error): void {
+    if (this.failure !== null) return;
+    const failure = { message: `the database ${this.options.path} cannot be written: ${cause.message}`, cause };
+    this.failure = failure;
+    this.timer?.cancel();
+    this.timer = null;
+    const error = failed(failure);
+    for (const waiter of this.waiters.splice(0)) waiter.reject(error);
+    for (const asked of this.asked.values()) asked.reject(error);
+    this.asked.clear();
+    this.onFailed(failure);
+  }
+
+  private ask(id: number, request: EngineRequest): Promise<EngineReply> {
+    if (this.failure !== null) return Promise.reject(failed(this.failure));
+    return new Promise((resolve, reject) => {
+      this.asked.set(id, { resolve, reject });
+      this.link.send(request);
+    });
+  }
+
+  private answered(id: number): Asked | null {
+    const asked = this.asked.get(id) ?? null;
+    this.asked.delete(id);
+    return asked;
+  }
+
+  private snapshotOf(id: number, shared: SharedFile, { meta, size }: FileState): BackendSnapshot {
+    let released = false;
+    const { path } = this.options;
+    const reader = {
+      pageSize: meta.pageSize,
+      readFully: async (bytes: Uint8Array, page: number) => {
+        invariant(!released, 'a snapshot is read before it is released');
+        const source = { path, pageSize: meta.pageSize, highWater: meta.highWater };
+        assertRead(source, page, await shared.file.read(bytes, page * meta.pageSize), bytes.length);
+      },
+    };
+    return {
+      bytes: size,
+      chunks: () => snapshotChunks(reader, meta, snapshotChunkBytes),
+      release: () => {
+        if (released) return;
+        released = true;
+        this.link.send({ type: 'unpin', id });
+        shared.release();
+      },
+    };
+  }
+
+  /** The engine waits until this thread reads the file that took the other one's place. */
+  private async switchTo(state: FileState): Promise<void> {
+    const { disk, path, cacheBytesMax, lock } = this.options;
+    const shared = new SharedFile(await disk.open(path, 'read'));
+    const unlock = await lock();
+    const before = { shared: this.view.shared, unlock: this.unlock };
+    this.view = new CommittedView(path, shared, state, cacheBytesMax);
+    this.unlock = unlock;
+    this.link.send({ type: 'switched' });
+    await before.shared.release();
+    await before.unlock();
+  }
+
+  private async closeAll(): Promise<void> {
+    // Sealed before `closing` is set, which refuses what comes after.
+    await this.commit().catch(() => undefined);
+    const closed = new Promise<void>((resolve) => {
+      this.onClosed = resolve;
+    });
+    this.link.send({ type: 'close' });
+    await closed;
+    await this.link.end();
+    await this.view.shared.release();
+    await this.unlock();
+  }
+}
+
+/** consistent_index of the file; 0 if there is none. */
+function storedIndex(view: CommittedView): number {
+  const bytes = view.get('meta', Buffer.from('consistent_index'));
+  if (bytes === null || bytes.length !== 8) return 0;
+  return Number(Buffer.from(bytes).readBigUInt64BE(0));
+}
+
+function failed({ message, cause }: BackendFailure): Error {
+  return new Error(message, { cause });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,142 @@
+/** Reading a bucket at once: one key, and all keys from one on. */
+import { decodeBucketValue, printName, type StoredBucket } from './bucket-value.ts';
+import { CorruptDatabaseError } from './errors.ts';
+import { childIndexFor, type Items, indexOf, lowerBound } from './items.ts';
+import type { Page } from './page.ts';
+import type { SyncPager } from './sync-pager.ts';
+
+const noBytes = new Uint8Array(0);
+
+/** The value of a key, or null if there is none, or a bucket. A view of a page that must not be changed. */
+export function getNow(pager: SyncPager, bucket: StoredBucket, key: Uint8Array): Uint8Array | null {
+  const leaf = leafFor(pager, bucket, key);
+  const index = indexOf(leaf, key);
+  return index < 0 || leaf.isBucket(index) ? null : leaf.value(index);
+}
+
+/** The bucket in the root of all buckets under that name; null if there is none. */
+export function bucketNow(pager: SyncPager, name: Uint8Array): StoredBucket | null {
+  const leaf = leafFor(pager, { root: pager.meta.root, sequence: 0n }, name);
+  const index = indexOf(leaf, name);
+  if (index < 0 || !leaf.isBucket(index)) return null;
+  const decoded = decodeBucketValue(leaf.value(index), pager.highWater);
+  if (!decoded.ok) throw new CorruptDatabaseError(pager.path, null, `${printName(name)}: ${decoded.error}`);
+  return decoded.value;
+}
+
+function leafFor(pager: SyncPager, bucket: StoredBucket, key: Uint8Array): Page {
+  let page = rootOf(pager, bucket);
+  while (!page.isLeaf) page = pager.load(page.childPage(childIndexFor(page, key)));
+  return page;
+}
+
+function rootOf(pager: SyncPager, { root }: StoredBucket): Page {
+  return typeof root === 'number' ? pager.load(root) : root;
+}
+
+/** The most that a cursor reads at once: some thousand records, a fraction of a millisecond. */
+const windowBytesMax = 256 * 1024;
+/** A longer scan would be held up by looking for single pages that are cached. */
+const shortScanPages = 16;
+
+interface Level {
+  readonly page: Page;
+  index: number;
+}
+
+/**
+ * Walks a bucket in ascending order, from the first key that is not before `from`. The further it goes the more it reads ahead, past
+ * the cache. To be used until the pager moves.
+ */
+export class SyncCursor {
+  private readonly pager: SyncPager;
+  /** Branches from the root down, each with the child where the walk is. */
+  private readonly branches: Level[] = [];
+  private leaf: Items;
+  private index: number;
+  /** Leaves that were read at once, in order, and the next of them. */
+  private ahead: readonly Page[] = [];
+  private aheadAt = 0;
+  private window = 1;
+
+  constructor(pager: SyncPager, bucket: StoredBucket, from: Uint8Array) {
+    this.pager = pager;
+    const leaf = this.descend(rootOf(pager, bucket), (page) => childIndexFor(page, from));
+    this.leaf = leaf;
+    this.index = lowerBound(leaf, from) - 1;
+  }
+
+  /** False after the last. Throws a CorruptDatabaseError or the operating system's error. */
+  next(): boolean {
+    this.index++;
+    while (this.index >= this.leaf.count) {
+      const leaf = this.nextLeaf();
+      if (leaf === null) {
+        this.index = this.leaf.count;
+        return false;
+      }
+      this.leaf = leaf;
+      this.index = 0;
+    }
+    return true;
+  }
+
+  /** Views of pages that must not be changed. Empty if the cursor stands on no pair. */
+  get key(): Uint8Array {
+    return this.isPlaced() ? this.leaf.key(this.index) : noBytes;
+  }
+
+  get value(): Uint8Array {
+    return this.isPlaced() ? this.leaf.value(this.index) : noBytes;
+  }
+
+  private isPlaced(): boolean {
+    return this.index >= 0 && this.index < this.leaf.count;
+  }
+
+  private descend(from: Page, indexIn: (branch: Page) => number): Page {
+    let page = from;
+    while (!page.isLeaf) {
+      const index = indexIn(page);
+      this.branches.push({ page, index });
+      page = this.pager.load(page.childPage(index));
+    }
+    return page;
+  }
+
+  private nextLeaf(): Page | null {
+    const parent = this.branches.at(-1);
+    if (parent === undefined) return null;
+    parent.index++;
+    if (parent.index < parent.page.count) return this.leafAhead(parent);
+    // Up to the first branch that has another child, and down again on its left side.
+    let level: Level | undefined = parent;
+    while (level !== undefined && level.index >= level.page.count) {
+      this.branches.pop();
+      level = this.branches.at(-1);
+      if (level !== undefined) level.index++;
+    }
+    if (level === undefined) return null;
+    return this.descend(this.pager.load(level.page.childPage(level.index)), () => 0);
+  }
+
+  /** The leaf below the last branch where it stands now, and those behind it with the same read. */
+  private leafAhead({ page, index }: Level): Page {
+    const id = page.childPage(index);
+    const known = this.ahead[this.aheadAt];
+    if (known?.id === id) {
+      this.aheadAt++;
+      return known;
+    }
+    const cached = this.window <= shortScanPages ? this.pager.cached(id) : null;
+    if (cached !== null) return cached;
+    const windowMax = Math.max(1, Math.floor(windowBytesMax / this.pager.pageSize));
+    this.window = Math.min(this.window * 2, windowMax);
+    const ids: number[] = [];
+    for (let i = index; i < page.count && ids.length < this.window; i++) ids.push(page.childPage(i));
+    const run = this.pager.readRun(ids, 0, windowBytesMax);
+    this.ahead = run;
+    this.aheadAt = 1;
+    return run[0] ?? this.pager.load(id);
+  }
+}
