@@ -1,4 +1,5 @@
-// Bundles the two programs and lays out dist/: clusterctl.js (the CLI), etcd.js (the member, from etcd.bundle.js and its compiled code), shims/ (names for the PATH of
+// Bundles the two programs and lays out dist/: clusterctl.js (the CLI), etcd.js (the member, from etcd.bundle.js and its compiled code), backend-worker.js (the thread of
+// the member's database), shims/ (names for the PATH of
 // supervised processes). Bundled because start-up counts: one file to read instead of a tree of modules.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -34,6 +35,9 @@ await build({
     clusterctl: 'src/cli/main.ts',
     ...late,
     'etcd.bundle': 'src/server/main.ts',
+    'backend-worker': 'src/server/storage/backend/worker.ts',
+    // The thread of the fault fabric; only runs with real members load it.
+    fabric: 'src/chaos/fabric/worker.ts',
   },
   plugins: [loadLate],
   outdir: dist,

@@ -55,6 +55,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
   'exit-on-error': { summary: 'End all when one fails', value: anything },
   'exit-on-stop': { summary: 'Stay when no process is left', value: anything, spelling: 'exit-on-stop=false' },
   explain: { summary: 'Say which file wins', value: anything },
+  fabric: { summary: 'Between real members, to cut their links', value: oneOf('auto', 'off', 'socks') },
   follow: { summary: 'Go on as lines come', value: anything },
   for: { summary: 'What to wait for', value: oneOf('ready', 'leader', 'exit') },
   force: { summary: 'Replace files of others', value: anything },
@@ -98,6 +99,7 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
     flags: [
       ...inputs,
       ...choice,
+      'fabric',
       'exit-on-error',
       'exit-on-stop',
       'exit-code',

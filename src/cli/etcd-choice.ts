@@ -10,7 +10,7 @@ import type { Options } from './syntax.ts';
 /** `path` is the PATH to build on. Unless an etcd is `needed`, it does not matter that the bundled one is not built. */
 export function etcdFor(options: Options, path: string, needed: boolean): Result<EtcdChoice, string> {
   const chosen = chooseEtcd(options.etcd, shims(), path, process.cwd());
-  return chosen.ok || needed ? chosen : ok({ path, description: '', isBundled: false, close() {} });
+  return chosen.ok || needed ? chosen : ok({ path, description: '', isBundled: false, isProgram: false, close() {} });
 }
 
 /** The folder, to last, that must come first in a PATH for the chosen etcd to be found; null if PATH is left alone. */

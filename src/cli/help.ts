@@ -39,14 +39,14 @@ Ctrl-C ends all processes, a second Ctrl-C kills them.
       --members N        No Procfile: a cluster of N etcd members
       --etcd WHICH       bundled (default), system, or a binary or its folder
       --state-dir DIR    Of generated clusters (default .clusterctl)
+      --fabric F         Faults on links of real members: auto, off, socks
   -t, --grace TIME       From Ctrl-C to SIGKILL (default 10s)
       --stop-signal SIG  Always TERM, INT, HUP or QUIT; default: as received
       --exit-on-error    End all when one fails, and exit 1
       --exit-code P      goreman (default), or first or max of the processes'
       --control=false    No socket for run and status; --history=false: no logs
       --control-tcp PORT A loopback port too; --control-token-file FILE
-      --exit-on-stop=false  Stay when no process is left
-      --logtime=false    No time before each line
+      --logtime=false    No time before lines; --exit-on-stop=false: stay on
       --output ndjson    Lines and events as JSON objects
   -c, --color[=WHEN]     auto (default), always, never
 Example: clusterctl start -m etcd=3,web=1

@@ -2,7 +2,8 @@
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import { loadOrCreateCluster } from '../supervisor/cluster-state.ts';
-import type { GeneratedCluster } from '../supervisor/etcd-members.ts';
+import type { GeneratedCluster, PeerLinks } from '../supervisor/etcd-members.ts';
+import { peerScheme } from '../supervisor/etcd-members.ts';
 import type { Spec } from '../supervisor/plan.ts';
 import { planMembers, planProcesses } from '../supervisor/plan.ts';
 import { exitCode } from './exit-codes.ts';
@@ -80,18 +81,23 @@ function basePort({ options, given }: RunRequest, added: Readonly<Record<string,
 
 /**
  * The generated clusters of these specs by name, as they were at the last start or made anew; the ports of those that are
- * `starting` are free.
+ * `starting` are free. New ones get links of that `route`.
  */
 export async function clustersOf(
   specs: readonly Spec[],
   stateDir: string,
-  starting: readonly Spec[] = specs,
+  starting: readonly Spec[],
+  route: PeerLinks['route'],
 ): Promise<Result<ReadonlyMap<string, GeneratedCluster>, string>> {
   const clusters = new Map<string, GeneratedCluster>();
-  for (const { cluster: name, clusterMembers } of specs) {
+  for (const { cluster: name, clusterMembers, command } of specs) {
     if (name === null || clusters.has(name)) continue;
     const members = starting.filter((spec) => spec.cluster === name).map((spec) => spec.name);
-    const cluster = await loadOrCreateCluster(stateDir, name, clusterMembers, members);
+    const cluster = await loadOrCreateCluster(stateDir, name, clusterMembers, members, {
+      // A cluster of one has no links.
+      route: clusterMembers.length > 1 ? route : 'direct',
+      scheme: peerScheme(command),
+    });
     if (!cluster.ok) return cluster;
     clusters.set(name, cluster.value);
   }

@@ -40,6 +40,7 @@ const flags = {
   'exit-on-error': boolFlag(false),
   'exit-on-stop': boolFlag(true),
   explain: boolFlag(false),
+  fabric: enumFlag('auto', 'off', 'socks'),
   follow: boolFlag(false),
   force: boolFlag(false),
   for: enumFlag('ready', 'leader', 'exit'),

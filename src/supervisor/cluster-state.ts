@@ -8,12 +8,15 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
-import type { GeneratedCluster, MemberAddress } from './etcd-members.ts';
+import type { GeneratedCluster, MemberAddress, PeerLinks } from './etcd-members.ts';
 import { portCandidates } from './etcd-members.ts';
 import { holderText } from './port-holder.ts';
 
 /** Readable, and safe to delete together with the folders beside it. */
 const stateFile = 'clusters.json';
+
+/** Of clusters that were made before there was a choice. */
+const directLinks: PeerLinks = { route: 'direct', scheme: 'http' };
 
 type Clusters = Readonly<Record<string, GeneratedCluster>>;
 
@@ -23,8 +26,8 @@ export function memberDataDir(stateDir: string, memberName: string): string {
 }
 
 /**
- * The cluster called `cluster` with members of these names, as it was at the last start or made anew with free ports; the
- * ports of the members that are `starting` are free.
+ * The cluster called `cluster` with members of these names, as it was at the last start or made anew with free ports and these
+ * links; the ports of the members that are `starting` are free.
  * The error says why it cannot be had and what to do.
  */
 export async function loadOrCreateCluster(
@@ -32,6 +35,7 @@ export async function loadOrCreateCluster(
   cluster: string,
   memberNames: readonly string[],
   starting: readonly string[],
+  peers: PeerLinks,
 ): Promise<Result<GeneratedCluster, string>> {
   const file = join(stateDir, stateFile);
   const known = readClusters(file);
@@ -55,7 +59,7 @@ export async function loadOrCreateCluster(
   const members = await allocate(memberNames, taken);
   if (!members.ok) return members;
 
-  const created = { token: `${cluster}-${randomBytes(4).toString('hex')}`, members: members.value };
+  const created = { token: `${cluster}-${randomBytes(4).toString('hex')}`, members: members.value, peers };
   writeClusters(stateDir, { ...Object.fromEntries(others), [cluster]: created });
   return ok(created);
 }
@@ -123,8 +127,9 @@ function parseClusters(text: string): Clusters | null {
   if (!isRecord(value)) return null;
   const clusters: Record<string, GeneratedCluster> = {};
   for (const [name, cluster] of Object.entries(value)) {
-    if (!isCluster(cluster)) return null;
-    clusters[name] = cluster;
+    const kept = isRecord(cluster) ? { peers: directLinks, ...cluster } : cluster;
+    if (!isCluster(kept)) return null;
+    clusters[name] = kept;
   }
   return clusters;
 }
@@ -134,8 +139,15 @@ function isCluster(value: unknown): value is GeneratedCluster {
     isRecord(value) &&
     typeof value['token'] === 'string' &&
     Array.isArray(value['members']) &&
-    value['members'].every(isMember)
+    value['members'].every(isMember) &&
+    isPeerLinks(value['peers'])
   );
+}
+
+function isPeerLinks(value: unknown): value is PeerLinks {
+  if (!isRecord(value)) return false;
+  const { route, scheme } = value;
+  return (route === 'direct' || route === 'fabric') && (scheme === 'http' || scheme === 'https');
 }
 
 function isMember(value: unknown): value is MemberAddress {

@@ -1,5 +1,17 @@
 /** Which `etcd` the supervised processes find first on their PATH, and how to say so. */
-import { accessSync, constants, existsSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import type { Result } from '../base/result.ts';
@@ -12,6 +24,8 @@ export interface EtcdChoice {
   readonly description: string;
   /** It is the member of this program, which offers an admin socket. */
   readonly isBundled: boolean;
+  /** It is no script, which might run anything: so it is real etcd, unless somebody called another program so. */
+  readonly isProgram: boolean;
   /** Removes what was made for it. */
   close(): void;
 }
@@ -26,12 +40,24 @@ const programs = ['etcd', 'etcdctl', 'etcdutl'];
 export function chooseEtcd(choice: string, shims: string, path: string, cwd: string): Result<EtcdChoice, string> {
   if (choice === 'system') {
     const found = findOnPath('etcd', path);
-    return ok({ path, description: found === null ? 'no etcd on PATH' : `${found} (system)`, isBundled: false, close() {} });
+    return ok({
+      path,
+      description: found === null ? 'no etcd on PATH' : `${found} (system)`,
+      isBundled: false,
+      isProgram: found !== null && isProgram(found),
+      close() {},
+    });
   }
   if (choice === 'bundled') {
     const bundled = join(shims, 'etcd');
     if (!isExecutable(bundled)) return err(`no bundled etcd at ${bundled}: run npm run build`);
-    return ok({ path: prepend(shims, path), description: `${bundled} (bundled)`, isBundled: true, close() {} });
+    return ok({
+      path: prepend(shims, path),
+      description: `${bundled} (bundled)`,
+      isBundled: true,
+      isProgram: false,
+      close() {},
+    });
   }
   return ownEtcd(resolve(cwd, choice), path);
 }
@@ -55,6 +81,7 @@ function ownEtcd(target: string, path: string): Result<EtcdChoice, string> {
     path: prepend(folder, path),
     description: realpathSync(etcd),
     isBundled: false,
+    isProgram: isProgram(etcd),
     close: () => rmSync(folder, { recursive: true, force: true }),
   });
 }
@@ -67,6 +94,19 @@ function prepend(folder: string, path: string): string {
 function findOnPath(name: string, path: string): string | null {
   const folder = path.split(delimiter).find((one) => one !== '' && isExecutable(join(one, name)));
   return folder === undefined ? null : join(folder, name);
+}
+
+/** True if the kernel runs it without an interpreter that its first line names; false too for what may be run but not read. */
+function isProgram(file: string): boolean {
+  const start = Buffer.alloc(2);
+  try {
+    const descriptor = openSync(file, 'r');
+    readSync(descriptor, start);
+    closeSync(descriptor);
+  } catch {
+    return false;
+  }
+  return start.toString('latin1') !== '#!';
 }
 
 function isExecutable(file: string): boolean {

@@ -6,11 +6,22 @@ export interface MemberAddress {
   readonly peerPort: number;
 }
 
+/** How the members of a cluster reach each other. They remember it of each other, so it stays as it was at the first start. */
+export interface PeerLinks {
+  /** `fabric`: through the fault fabric, by addresses that only it understands. */
+  readonly route: 'direct' | 'fabric';
+  readonly scheme: 'http' | 'https';
+}
+
 /** A generated cluster, as it is kept from one start to the next. */
 export interface GeneratedCluster {
   readonly token: string;
   readonly members: readonly MemberAddress[];
+  readonly peers: PeerLinks;
 }
+
+/** TEST-NET-1: what is sent there arrives nowhere. */
+export const fabricHostPrefix = '192.0.2.';
 
 /** Members listen here only: a generated cluster has no authentication. */
 const host = '127.0.0.1';
@@ -20,8 +31,16 @@ export function clientUrl(member: MemberAddress): string {
   return `http://${host}:${member.clientPort}`;
 }
 
-function peerUrl(member: MemberAddress): string {
-  return `http://${host}:${member.peerPort}`;
+/**
+ * The host by which the peers of this member know it. The fabric's are of TEST-NET-1, which exists nowhere: Go takes no proxy to an
+ * address of this machine.
+ */
+export function peerHost({ members, peers }: GeneratedCluster, member: MemberAddress): string {
+  return peers.route === 'direct' ? host : `${fabricHostPrefix}${members.indexOf(member) + 1}`;
+}
+
+function peerUrl(cluster: GeneratedCluster, member: MemberAddress): string {
+  return `${cluster.peers.scheme}://${peerHost(cluster, member)}:${member.peerPort}`;
 }
 
 /** Everything that a member, bundled or real, must be told through its environment. `dataDir` is absolute. */
@@ -29,14 +48,24 @@ export function memberEnv(cluster: GeneratedCluster, member: MemberAddress, data
   return {
     ETCD_NAME: member.name,
     ETCD_DATA_DIR: dataDir,
-    ETCD_LISTEN_PEER_URLS: peerUrl(member),
+    ETCD_LISTEN_PEER_URLS: `${cluster.peers.scheme}://${host}:${member.peerPort}`,
     ETCD_LISTEN_CLIENT_URLS: clientUrl(member),
-    ETCD_INITIAL_ADVERTISE_PEER_URLS: peerUrl(member),
+    ETCD_INITIAL_ADVERTISE_PEER_URLS: peerUrl(cluster, member),
     ETCD_ADVERTISE_CLIENT_URLS: clientUrl(member),
-    ETCD_INITIAL_CLUSTER: cluster.members.map((one) => `${one.name}=${peerUrl(one)}`).join(','),
+    ETCD_INITIAL_CLUSTER: cluster.members.map((one) => `${one.name}=${peerUrl(cluster, one)}`).join(','),
     ETCD_INITIAL_CLUSTER_TOKEN: cluster.token,
     ETCD_INITIAL_CLUSTER_STATE: 'new',
   };
+}
+
+/** What makes a member dial its peers through a proxy. Nothing else that the user has set may get in between. */
+export function proxyEnv(proxyUrl: string): Record<string, string> {
+  return { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl, NO_PROXY: 'localhost', no_proxy: 'localhost' };
+}
+
+/** How peers of a new cluster of members with this command line speak to each other. */
+export function peerScheme(command: string): PeerLinks['scheme'] {
+  return /\s--?peer-(?:auto-tls(?!=false)|cert-file)\b/.test(command) ? 'https' : 'http';
 }
 
 /** Ports from here on may be given to any outgoing connection by the kernel (Linux: ip_local_port_range). */

@@ -30,8 +30,8 @@ export async function install(): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), 'clusterctl-test-'));
   await build({
     absWorkingDir: root,
-    entryPoints: ['src/cli/main.ts'],
-    outfile: join(folder, 'dist/clusterctl.js'),
+    entryPoints: { clusterctl: 'src/cli/main.ts', fabric: 'src/chaos/fabric/worker.ts' },
+    outdir: join(folder, 'dist'),
     bundle: true,
     platform: 'node',
     format: 'cjs',

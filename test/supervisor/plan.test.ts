@@ -112,7 +112,9 @@ describe('a generated member', () => {
       { name: 'etcd1', clientPort: 12379, peerPort: 12380 },
       { name: 'etcd2', clientPort: 22379, peerPort: 22380 },
     ] as const;
-    expect(memberEnv({ token: 't', members }, members[1], '/state/etcd2')).toEqual({
+    expect(
+      memberEnv({ token: 't', members, peers: { route: 'direct', scheme: 'http' } }, members[1], '/state/etcd2'),
+    ).toEqual({
       ETCD_NAME: 'etcd2',
       ETCD_DATA_DIR: '/state/etcd2',
       ETCD_LISTEN_PEER_URLS: 'http://127.0.0.1:22380',

@@ -78,8 +78,16 @@ async function unitsOf(
   if (!etcd.ok) return etcd;
   const stateDir = stateDirOf(options);
   // The cluster may be running: this starts nothing.
-  const clusters = await clustersOf(specs, stateDir, []);
+  const clusters = await clustersOf(specs, stateDir, [], 'direct');
   if (!clusters.ok) return clusters;
+  for (const [name, { peers }] of clusters.value) {
+    if (peers.route === 'fabric') {
+      return err(
+        `the members of ${name} in ${stateDir} reach each other through the fault fabric, which is part of clusterctl start: ` +
+          'export a cluster of another --state-dir',
+      );
+    }
+  }
   // The bundled etcd is a script that needs the node that runs this.
   const path = [etcd.value, dirname(process.execPath), added['PATH'] ?? systemPath].join(delimiter);
   return ok(

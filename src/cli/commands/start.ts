@@ -19,6 +19,7 @@ import type { ReadyCheck } from '../../supervisor/ready-check.ts';
 import { defaultTiming } from '../../supervisor/ready-check.ts';
 import { keepPorts } from '../../supervisor/reload-plan.ts';
 import { defaultRestart } from '../../supervisor/restart-policy.ts';
+import { ClusterFabric } from '../cluster-fabric.ts';
 import { stateDirOf } from '../control-target.ts';
 import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
@@ -39,19 +40,21 @@ export async function start(request: RunRequest): Promise<number> {
   const etcd = etcdFor(request.options, environment['PATH'] ?? '', needsEtcd || request.given.has('etcd'));
   if (!etcd.ok) return failed(etcd.error);
   const admin = etcd.value.isBundled ? adminFolder() : null;
+  const fabric = new ClusterFabric(request.options.fabric, etcd.value, complain);
   try {
-    const prepared = await prepare(first.value, [], request, etcd.value, admin);
+    const prepared = await prepare(first.value, [], request, etcd.value, admin, fabric);
     if (!prepared.ok) return prepared.error;
     if (!(await checkPorts(prepared.value.map((one) => one.process)))) return exitCode.failed;
     const again = async (before: readonly Spec[]): Promise<Result<readonly Prepared[], string>> => {
       const { value, complaints } = await withComplaints(async () => {
         const read = await readFiles(request);
-        return read.ok ? prepare(read.value, before, request, etcd.value, admin) : read;
+        return read.ok ? prepare(read.value, before, request, etcd.value, admin, fabric) : read;
       });
       return value.ok ? value : err(complaints.join('\n'));
     };
     return await supervise(prepared.value, again, request);
   } finally {
+    await fabric.close();
     admin?.close();
     etcd.value.close();
   }
@@ -93,13 +96,16 @@ async function prepare(
   request: RunRequest,
   etcd: EtcdChoice,
   admin: AdminFolder | null,
+  fabric: ClusterFabric,
 ): Promise<Result<readonly Prepared[], number>> {
   const specs = keepPorts(before, planned.specs);
   const starting = specs.filter((spec) => !before.some((one) => one.name === spec.name));
   const stateDir = stateDirOf(request.options);
-  const clusters = await clustersOf(specs, stateDir, starting);
+  const clusters = await clustersOf(specs, stateDir, starting, fabric.route);
   if (!clusters.ok) return err(failed(clusters.error));
-  const surroundings = { environment, clusters: clusters.value, stateDir, etcd, admin, config, specs, request };
+  const joined = await fabric.join(clusters.value);
+  if (!joined.ok) return err(failed(joined.error));
+  const surroundings = { environment, clusters: clusters.value, stateDir, etcd, admin, fabric, config, specs, request };
   const prepared: Prepared[] = [];
   for (const spec of specs) {
     const process = processSpec(spec, surroundings);
@@ -115,13 +121,14 @@ interface Surroundings extends Pick<Files, 'environment' | 'config'> {
   readonly etcd: EtcdChoice;
   /** Null if members offer no admin sockets. */
   readonly admin: AdminFolder | null;
+  readonly fabric: ClusterFabric;
   /** All that run. */
   readonly specs: readonly Spec[];
   readonly request: RunRequest;
 }
 
 function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec, string> {
-  const { environment, clusters, stateDir, etcd, admin, config, specs, request } = surroundings;
+  const { environment, clusters, stateDir, etcd, admin, fabric, config, specs, request } = surroundings;
   const { options, given } = request;
   const cluster = spec.cluster === null ? undefined : clusters.get(spec.cluster);
   const member = cluster?.members.find((one) => one.name === spec.name);
@@ -146,6 +153,7 @@ function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec
       ...spec.env,
       ...settings.env,
       ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),
+      ...fabric.envOf(spec.name),
       ...(adminSocket !== null && { [adminSocketVariable]: adminSocket }),
     },
     entry: spec.entry,
