@@ -2,6 +2,7 @@
 import { HistoryWriter } from '../supervisor/history.ts';
 import { historyFolder } from '../supervisor/history-files.ts';
 import { lockHistory } from '../supervisor/history-lock.ts';
+import { BlockPool } from '../supervisor/text-blocks.ts';
 import { historyFallback, sourceOf } from './control-target.ts';
 import type { RunRequest } from './planned-specs.ts';
 import { complain } from './read-procfile.ts';
@@ -37,6 +38,7 @@ const none: RunHistory = { folder: null, writerOf: () => null, close: async () =
 
 function writing(folder: string, limits: { fileBytes: number; files: number }, release: () => void): RunHistory {
   const writers = new Map<string, HistoryWriter>();
+  const pool = new BlockPool();
   let broken = false;
   return {
     folder,
@@ -44,7 +46,7 @@ function writing(folder: string, limits: { fileBytes: number; files: number }, r
       const known = writers.get(name);
       if (known !== undefined || broken) return known ?? null;
       try {
-        const writer = new HistoryWriter(folder, name, limits);
+        const writer = new HistoryWriter(folder, name, limits, pool);
         writers.set(name, writer);
         return writer;
       } catch (error) {

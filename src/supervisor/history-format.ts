@@ -16,8 +16,9 @@ export interface HistoryRecord {
   readonly block: Buffer;
 }
 
-export function encodeHeader(timeMs: number, stream: HistoryStream, blockBytes: number): Buffer {
-  return Buffer.from(`#${timeMs} ${stream} ${blockBytes}\n`, 'latin1');
+/** What stands before a block of so many bytes. */
+export function headerText(timeMs: number, stream: HistoryStream, blockBytes: number): string {
+  return `#${timeMs} ${stream} ${blockBytes}\n`;
 }
 
 /** No header is longer, its newline not counted; what claims to be is damage. */

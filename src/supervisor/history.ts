@@ -3,9 +3,10 @@ import { closeSync, fstatSync, mkdirSync, openSync, renameSync, unlink } from 'n
 import type { HistoryLimits } from './history-files.ts';
 import { agesOf, defaultHistoryLimits, historyFile, olderFile } from './history-files.ts';
 import type { HistoryStream } from './history-format.ts';
-import { encodeHeader } from './history-format.ts';
+import { headerText } from './history-format.ts';
 import type { Output } from './output.ts';
 import { fileOutput } from './output.ts';
+import { BlockPool } from './text-blocks.ts';
 
 const flushPatienceMs = 1_000;
 /** Readers look less often than this, and a flood is cheaper in larger pieces. */
@@ -16,6 +17,7 @@ export class HistoryWriter {
   readonly #name: string;
   readonly #limits: HistoryLimits;
   readonly #file: string;
+  readonly #pool: BlockPool;
   #descriptor: number;
   #output: Output;
   #bytes: number;
@@ -23,22 +25,42 @@ export class HistoryWriter {
   /** Called when the disk does not keep up (true), and when it has caught up (false). */
   onCongestion: (congested: boolean) => void = () => {};
 
-  /** Appends to what is there. Throws if the file cannot be opened. */
-  constructor(folder: string, name: string, limits = defaultHistoryLimits) {
+  /** Appends to what is there. Throws if the file cannot be opened. Several may share a `pool`. */
+  constructor(folder: string, name: string, limits = defaultHistoryLimits, pool = new BlockPool()) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#folder = folder;
     this.#name = name;
     this.#limits = limits;
+    this.#pool = pool;
     this.#file = historyFile(folder, name);
     this.#descriptor = openSync(this.#file, 'a', 0o600);
     this.#bytes = fstatSync(this.#descriptor).size;
     this.#output = this.#open(null);
   }
 
+  /** The block may change afterwards. */
   append(timeMs: number, stream: HistoryStream, block: Buffer): void {
-    const header = encodeHeader(timeMs, stream, block.length);
-    this.#output.write(header);
-    this.#output.write(block);
+    let rest = block;
+    for (let cut = this.#cutOf(rest); cut > 0; cut = this.#cutOf(rest)) {
+      this.#add(timeMs, stream, rest.subarray(0, cut));
+      rest = rest.subarray(cut);
+    }
+    this.#add(timeMs, stream, rest);
+  }
+
+  /** Where a block that is larger than a file is to be cut, after a line; 0 if not at all. */
+  #cutOf(block: Buffer): number {
+    const { fileBytes } = this.#limits;
+    if (block.length <= fileBytes) return 0;
+    const within = block.lastIndexOf(0x0a, fileBytes - 1) + 1;
+    const cut = within > 0 ? within : block.indexOf(0x0a, fileBytes) + 1;
+    return cut === block.length ? 0 : cut;
+  }
+
+  #add(timeMs: number, stream: HistoryStream, block: Buffer): void {
+    const header = headerText(timeMs, stream, block.length);
+    this.#output.writeLatin1(header);
+    this.#output.writeCopy(block);
     this.#bytes += header.length + block.length;
     if (this.#bytes > this.#limits.fileBytes) this.#rotate();
   }
@@ -71,7 +93,7 @@ export class HistoryWriter {
 
   /** A file that holds something has a predecessor that is whole: so a reader knows when it may go on to the next. */
   #open(predecessor: Promise<void> | null): Output {
-    const output = fileOutput(this.#descriptor, gatherMs, predecessor);
+    const output = fileOutput(this.#descriptor, gatherMs, predecessor, this.#pool);
     output.onCongestion = (congested) => this.onCongestion(congested);
     return output;
   }

@@ -17,31 +17,30 @@ export interface LineStyle {
   readonly nameWidth: number;
 }
 
-/** What stands before each line: `15:04:05 name | `, as goreman prints it. `time` is the text of the clock. */
+/** What stands before each line: `15:04:05 name | `, as goreman prints it; its characters are bytes. `time` is the text of the clock. */
 export function linePrefix(name: string, colourIndex: number, time: string, style: LineStyle): string {
   const padding = ' '.repeat(Math.max(0, style.nameWidth - displayWidth(name)));
   const text = `${style.timestamps ? `${time} ` : ''}${padding}${name} | `;
-  if (!style.colour) return text;
-  return `\x1b[${palette[colourIndex % palette.length] ?? palette[0]}m${text}\x1b[m`;
+  return asLatin1(style.colour ? `\x1b[${palette[colourIndex % palette.length] ?? palette[0]}m${text}\x1b[m` : text);
 }
 
-/** Prefixes every line of `block`, which ends with a newline. The characters of the result are bytes; the lines' are untouched. */
+/** Prefixes every line of `block`, which ends with a newline. All characters are bytes; those of the lines are untouched. */
 export function prefixLines(block: Buffer, prefix: string): string {
-  return prefixed(block.toString('latin1', 0, block.length - 1), asLatin1(prefix));
+  return prefixed(block.toString('latin1', 0, block.length - 1), prefix);
 }
 
 /** The same for a terminal: a line can neither move the cursor, clear the screen, ring, nor colour what follows it. */
 export function prefixLinesForTerminal(block: Buffer, prefix: string): string {
   const text = block.toString('latin1', 0, block.length - 1);
-  const bytes = asLatin1(prefix);
-  if (!controls.test(text)) return prefixed(text, bytes);
+  if (!controls.test(text)) return prefixed(text, prefix);
   const lines = text.split('\n');
-  return lines.map((line) => `${bytes}${contained(line, bytes)}\n`).join('');
+  return lines.map((line) => `${prefix}${contained(line, prefix)}\n`).join('');
 }
 
 /** Left in pieces: who copies it into a buffer joins them. */
 function prefixed(text: string, prefix: string): string {
-  return `${prefix}${text.replaceAll('\n', `\n${prefix}`)}\n`;
+  const replacement = prefix.replaceAll('$', '$$$$'); // `$&` and the like are no more than text in a name
+  return `${prefix}${text.replaceAll('\n', `\n${replacement}`)}\n`;
 }
 
 function asLatin1(text: string): string {

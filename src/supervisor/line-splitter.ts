@@ -10,23 +10,28 @@ export const lineBytesMax = 16 * 1024 * 1024;
 
 export class LineSplitter {
   readonly #maxBytes: number;
+  readonly #headroom: number;
   /** The unterminated end of what arrived so far, in order; holds no newline. */
   #tail: Buffer[] = [];
   #tailBytes = 0;
 
-  constructor(maxBytes = lineBytesMax) {
+  /** `headroom`: so many bytes of memory before each chunk are free to write to, which saves copying the chunk. */
+  constructor(maxBytes = lineBytesMax, headroom = 0) {
     this.#maxBytes = maxBytes;
+    this.#headroom = headroom;
   }
 
-  /** The lines that `chunk` completes, each with its newline, as one block; null if it completes none. Keeps `chunk`. */
+  /**
+   * The lines that `chunk` completes, each with its newline, as one block; null if it completes none. The block may be memory
+   * of the chunk: it is to be used before that changes.
+   */
   push(chunk: Buffer): Buffer | null {
     const last = chunk.lastIndexOf(newline);
     if (last < 0) {
       this.#keep(chunk);
       return this.#tailBytes >= this.#maxBytes ? this.#cut() : null;
     }
-    const head = chunk.subarray(0, last + 1);
-    const block = this.#tailBytes === 0 ? head : Buffer.concat([...this.#tail, head]);
+    const block = this.#afterTail(chunk, last + 1);
     this.#tail = [];
     this.#tailBytes = 0;
     if (last + 1 < chunk.length) this.#keep(chunk.subarray(last + 1));
@@ -38,8 +43,19 @@ export class LineSplitter {
     return this.#tailBytes === 0 ? null : this.#cut();
   }
 
+  #afterTail(chunk: Buffer, count: number): Buffer {
+    const head = chunk.subarray(0, count);
+    if (this.#tailBytes === 0) return head;
+    if (this.#tailBytes > this.#headroom) return Buffer.concat([...this.#tail, head]);
+    const block = Buffer.from(chunk.buffer, chunk.byteOffset - this.#tailBytes, this.#tailBytes + count);
+    let at = 0;
+    for (const piece of this.#tail) at += piece.copy(block, at);
+    return block;
+  }
+
+  /** A copy: the memory of the chunk is used again. */
   #keep(piece: Buffer): void {
-    this.#tail.push(piece);
+    this.#tail.push(Buffer.from(piece));
     this.#tailBytes += piece.length;
   }
 

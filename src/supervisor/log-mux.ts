@@ -6,10 +6,11 @@ import type { Readable } from 'node:stream';
 import type { HistoryWriter } from './history.ts';
 import type { LineStyle } from './line-format.ts';
 import { linePrefix, prefixLines, prefixLinesForTerminal } from './line-format.ts';
-import { LineSplitter } from './line-splitter.ts';
+import { LineSplitter, lineBytesMax } from './line-splitter.ts';
 import type { LogEvent } from './ndjson-format.ts';
 import { eventRecord, lineRecords } from './ndjson-format.ts';
 import type { Output } from './output.ts';
+import { StreamReader } from './stream-reader.ts';
 
 /** How long the output of an ended process may keep coming, if something outside of the instance holds the pipe open. */
 const drainMs = 250;
@@ -18,6 +19,8 @@ const drainMs = 250;
 export interface LogChannel {
   /** Reads a stream of the process to its end. */
   attach(stream: Readable, kind: 'stdout' | 'stderr', pid: number): void;
+  /** Lets `hear` have the lines of attached streams too, in whole blocks that it must not keep, until `signal` aborts. */
+  listen(hear: (block: Buffer) => void, signal: AbortSignal): void;
   /** A line of the supervisor about the process; `event` says the same to programs. */
   note(text: string, event?: LogEvent): void;
   /** Resolves when all attached streams have ended; 250 ms from now they are closed, whoever still holds them. */
@@ -27,6 +30,7 @@ export interface LogChannel {
 export class LogMux {
   readonly #output: Output;
   readonly #style: LineStyle | 'ndjson';
+  readonly #reader = new StreamReader();
   readonly #open = new Set<Readable>();
   /** Writers that cannot take more at the moment. */
   readonly #congested = new Set<Output | HistoryWriter>();
@@ -42,25 +46,32 @@ export class LogMux {
     const style = this.#style;
     const format = style !== 'ndjson' && style.colour ? prefixLinesForTerminal : prefixLines;
     const head = (time: Date) => ({ time, monotonicMs: performance.now(), process: name });
-    const prefix = (now: Date, text: LineStyle) => linePrefix(name, colourIndex, clockText(now), text);
+    const prefixAt = prefixClock(name, colourIndex);
+    const listeners = new Set<(block: Buffer) => void>();
     const print = (block: Buffer, kind: 'stdout' | 'stderr', pid: number) => {
       const now = new Date();
       history?.append(now.getTime(), kind === 'stdout' ? 'o' : 'e', block);
       if (style === 'ndjson') this.#output.write(lineRecords(block, head(now), pid, kind));
-      else this.#output.writeLatin1(format(block, prefix(now, style)));
+      else if (style.colour) this.#output.writeLatin1(prefixLinesForTerminal(block, prefixAt(now, style)));
+      else this.#output.writeLines(block, prefixAt(now, style));
+      for (const hear of listeners) hear(block);
     };
     const note = (text: string, event: LogEvent) => {
       const now = new Date();
       const block = Buffer.from(`${text}\n`);
       history?.append(now.getTime(), 'n', block);
       if (style === 'ndjson') this.#output.write(eventRecord(text, head(now), event));
-      else this.#output.writeLatin1(format(block, prefix(now, style)));
+      else this.#output.writeLatin1(format(block, prefixAt(now, style)));
     };
     if (history !== null) history.onCongestion = (congested) => this.#setCongested(history, congested);
     let streams: Attached[] = [];
     return {
       attach: (stream, kind, pid) => {
         streams.push(this.#attach(stream, (block) => print(block, kind, pid)));
+      },
+      listen: (hear, signal) => {
+        listeners.add(hear);
+        signal.addEventListener('abort', () => listeners.delete(hear), { once: true });
       },
       note: (text, event = { type: 'note' }) => note(text, event),
       drain: async () => {
@@ -71,8 +82,13 @@ export class LogMux {
     };
   }
 
-  #attach(stream: Readable, print: (block: Buffer) => void): Attached {
-    const splitter = new LineSplitter();
+  #attach(from: Readable, print: (block: Buffer) => void): Attached {
+    const hear = (chunk: Buffer) => {
+      const block = splitter.push(chunk);
+      if (block !== null) print(block);
+    };
+    const { stream, headroom } = this.#reader.read(from, hear);
+    const splitter = new LineSplitter(lineBytesMax, headroom);
     this.#open.add(stream);
     const closed = new Promise<void>((resolve) => {
       stream.once('close', () => {
@@ -83,10 +99,6 @@ export class LogMux {
       });
     });
     stream.on('error', () => {}); // a broken pipe ends the stream like any other end: 'close' follows
-    stream.on('data', (chunk: Buffer) => {
-      const block = splitter.push(chunk);
-      if (block !== null) print(block);
-    });
     if (this.#congested.size > 0) stream.pause();
     return { stream, closed };
   }
@@ -113,6 +125,17 @@ export class LogMux {
 interface Attached {
   readonly stream: Readable;
   readonly closed: Promise<void>;
+}
+
+/** The prefix of a process, worked out once a second. */
+function prefixClock(name: string, colourIndex: number): (now: Date, style: LineStyle) => string {
+  let [second, prefix] = [-1, ''];
+  return (now, style) => {
+    const wanted = Math.floor(now.getTime() / 1000);
+    if (wanted !== second) prefix = linePrefix(name, colourIndex, clockText(now), style);
+    second = wanted;
+    return prefix;
+  };
 }
 
 /** `15:04:05`, local time. */

@@ -6,7 +6,10 @@
 import { constants, fstatSync, openSync, writev } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isatty } from 'node:tty';
+import { LineBlocks } from './line-blocks.ts';
+import { prefixLines } from './line-format.ts';
 import { Spill } from './spill.ts';
+import type { BlockPool } from './text-blocks.ts';
 import { blockBytes, TextBlocks } from './text-blocks.ts';
 
 /** Above this the queue asks its producers to pause … */
@@ -19,6 +22,8 @@ const memoryBytesMax = 4 * 1024 * 1024;
 const spillTakeBytes = 1024 * 1024;
 /** Handed to the kernel at once. */
 const batchBuffersMax = 512;
+/** Lines that come in smaller blocks are not worth the memory that a flood needs. */
+const floodBytes = 4 * 1024;
 /** With this much to write there is no waiting for more. */
 const gatherBytes = 512 * 1024;
 /** How soon to try again when a terminal takes nothing. */
@@ -36,8 +41,9 @@ export class Output {
   readonly #send: Send;
   readonly #spill: Spill | null;
   readonly #gatherMs: number;
-  /** Younger than the queue. */
-  readonly #text = new TextBlocks();
+  /** Younger than the queue; at most one of the two holds anything. */
+  readonly #text: TextBlocks;
+  readonly #lines = new LineBlocks();
   /** Younger than everything in the spill; filled only when that takes no more. */
   #late: Buffer[] = [];
   #queue: Buffer[] = [];
@@ -49,9 +55,10 @@ export class Output {
   #idle: (() => void)[] = [];
   #sends = 0;
 
-  /** Waits up to `gatherMs` for more to write at once; with 0, until the end of the turn of the event loop. */
-  constructor(send: Send, spill: Spill | null, gatherMs = 0) {
+  /** Waits up to `gatherMs` for more to write at once; with 0, until the end of the turn of the event loop. Memory is of `pool`. */
+  constructor(send: Send, spill: Spill | null, gatherMs = 0, pool?: BlockPool) {
     this.#send = send;
+    this.#text = new TextBlocks(pool);
     this.#spill = spill;
     this.#gatherMs = gatherMs;
   }
@@ -60,7 +67,7 @@ export class Output {
   write(bytes: Buffer): void {
     if (this.#failed) return;
     if (this.#takesMore()) {
-      this.#sealText();
+      this.#seal();
       this.#queue.push(bytes);
     } else {
       if (this.#late.length === 0 && this.#spill?.append(bytes) === true) return;
@@ -76,6 +83,7 @@ export class Output {
       this.write(Buffer.from(text, 'latin1'));
       return;
     }
+    this.#sealLines();
     if (!this.#text.append(text)) {
       this.#sealText();
       this.#text.append(text);
@@ -83,10 +91,45 @@ export class Output {
     this.#added(text.length);
   }
 
+  /** Bytes that may change afterwards. */
+  writeCopy(bytes: Buffer): void {
+    if (this.#failed) return;
+    if (!this.#takesMore()) {
+      this.write(Buffer.from(bytes));
+      return;
+    }
+    this.#sealLines();
+    for (let at = this.#text.copy(bytes, 0); at < bytes.length; at += this.#text.copy(bytes, at)) this.#sealText();
+    this.#added(bytes.length);
+  }
+
+  /** Whole lines, each after a prefix whose characters are bytes; `block` may change afterwards. */
+  writeLines(block: Buffer, prefix: string): void {
+    if (this.#failed) return;
+    if (block.length < floodBytes || !this.#takesMore()) {
+      this.writeLatin1(prefixLines(block, prefix));
+      return;
+    }
+    this.#sealText();
+    const { taken, written } = this.#lines.add(block, prefix, (piece) => this.#queue.push(piece));
+    if (written > 0) this.#added(written);
+    if (taken < block.length) this.writeLatin1(prefixLines(block.subarray(taken), prefix));
+  }
+
   /** True if memory may take what comes next. */
   #takesMore(): boolean {
     if (this.#spill === null) return true;
     return this.#spill.bytes === 0 && this.#late.length === 0 && this.#queuedBytes < memoryBytesMax;
+  }
+
+  #seal(): void {
+    this.#sealText();
+    this.#sealLines();
+  }
+
+  #sealLines(): void {
+    const bytes = this.#lines.take();
+    if (bytes !== null) this.#queue.push(bytes);
   }
 
   #sealText(): void {
@@ -133,7 +176,7 @@ export class Output {
   }
 
   #next(): void {
-    this.#sealText();
+    this.#seal();
     if (this.#queue.length === 0) this.#refill();
     const batch = this.#queue.length <= batchBuffersMax ? this.#queue : this.#queue.slice(0, batchBuffersMax);
     this.#queue = batch === this.#queue ? [] : this.#queue.slice(batchBuffersMax);
@@ -143,13 +186,17 @@ export class Output {
 
   #sent(batch: readonly Buffer[], error: Error | null): void {
     this.#sends++;
-    for (const bytes of batch) this.#text.giveBack(bytes);
+    for (const bytes of batch) {
+      this.#text.giveBack(bytes);
+      this.#lines.giveBack(bytes);
+    }
     this.#queuedBytes -= this.#sendingBytes;
     this.#sendingBytes = 0;
     if (error !== null && !this.#failed) {
       this.#failed = true;
       this.#queue = [];
       this.#text.take();
+      this.#lines.take();
       this.#late = [];
       this.#queuedBytes = 0;
       this.onClosed(error);
@@ -193,13 +240,19 @@ export function standardOutput(): Output {
   return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal() : 1), spill);
 }
 
-/** A regular file; `gatherMs` as for Output. Nothing is written before `after` has resolved; it must not reject. */
-export function fileOutput(descriptor: number, gatherMs = 0, after: Promise<void> | null = null): Output {
+/** A regular file; `gatherMs` and `pool` as for Output. Nothing is written before `after` has resolved; it must not reject. */
+export function fileOutput(
+  descriptor: number,
+  gatherMs = 0,
+  after: Promise<void> | null = null,
+  pool?: BlockPool,
+): Output {
   const send = sendToDescriptor(descriptor);
   return new Output(
     after === null ? send : (buffers, done) => void after.then(() => send(buffers, done)),
     null,
     gatherMs,
+    pool,
   );
 }
 

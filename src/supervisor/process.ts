@@ -300,18 +300,17 @@ export class SupervisedProcess {
       this.#stopWatching();
       this.#feed({ type: 'exited', exit: { code, signal } });
     });
-    this.#watchReadiness(child, { ...this.#spec.env, [tagVariable]: tag });
+    this.#watchReadiness({ ...this.#spec.env, [tagVariable]: tag });
   }
 
-  #watchReadiness(child: ChildProcess, env: ProcessSpec['env']): void {
+  #watchReadiness(env: ProcessSpec['env']): void {
     const { ready: check, cwd } = this.#spec;
     this.#ready = check.type === 'started';
     if (check.type === 'started' || check.type === 'finished') return;
     const startMs = performance.now();
-    const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
     this.#watch = new ReadyWatch(
       check,
-      { cwd, env, streams },
+      { cwd, env, listen: (hear, signal) => this.#log.listen(hear, signal) },
       {
         onReady: () => {
           const afterMs = Math.round(performance.now() - startMs);

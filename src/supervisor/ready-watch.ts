@@ -1,6 +1,4 @@
 /** Watches a started process until it is ready, by its check. */
-import type { Readable } from 'node:stream';
-import { LineSplitter } from './line-splitter.ts';
 import type { Look, Surroundings } from './probes.ts';
 import { probe } from './probes.ts';
 import type { ReadyCheck } from './ready-check.ts';
@@ -10,8 +8,8 @@ import { describeCheck } from './ready-check.ts';
 const impatienceMs = 10_000;
 
 export interface Watched extends Surroundings {
-  /** Its output streams. */
-  readonly streams: readonly Readable[];
+  /** Lets `hear` have its output in blocks of whole lines, until `signal` aborts. */
+  listen(hear: (block: Buffer) => void, signal: AbortSignal): void;
 }
 
 export interface ReadyEvents {
@@ -32,7 +30,7 @@ export class ReadyWatch {
     this.#events = events;
     this.#reason = `waiting for ${describeCheck(check)}`;
     this.#impatience = setTimeout(() => events.onSlow(this.#reason), impatienceMs).unref();
-    if (check.type === 'log') this.#listen(check.pattern, watched.streams);
+    if (check.type === 'log') this.#listen(check.pattern, watched);
     else void this.#look(check, watched);
   }
 
@@ -58,19 +56,12 @@ export class ReadyWatch {
     }
   }
 
-  /** Beside the log, which reads the same streams. */
-  #listen(pattern: string, streams: readonly Readable[]): void {
+  #listen(pattern: string, watched: Watched): void {
     const expression = new RegExp(pattern, 'u');
-    for (const stream of streams) {
-      const splitter = new LineSplitter();
-      const hear = (chunk: Buffer) => {
-        const block = splitter.push(chunk);
-        if (block === null) return;
-        const lines = block.toString('utf8').split('\n');
-        if (lines.slice(0, -1).some((line) => expression.test(line))) this.#ready();
-      };
-      stream.on('data', hear);
-      this.#abort.signal.addEventListener('abort', () => stream.off('data', hear), { once: true });
-    }
+    const hear = (block: Buffer) => {
+      const lines = block.toString('utf8').split('\n');
+      if (lines.slice(0, -1).some((line) => expression.test(line))) this.#ready();
+    };
+    watched.listen(hear, this.#abort.signal);
   }
 }

@@ -50,7 +50,7 @@ describe('clusterctl attach', () => {
   });
 
   it('shows the last words of a supervisor and ends with it', async () => {
-    writeFileSync(join(cwd, 'Procfile'), "a: trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.1; done\n");
+    writeFileSync(join(cwd, 'Procfile'), "a: trap 'echo bye; exit 3' INT; echo up; while :; do sleep 0.1; done\n");
     const supervisor = clusterctl(['start']);
     await supervisor.seen(/up/);
     const attached = clusterctl(['attach']);

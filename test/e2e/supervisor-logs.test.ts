@@ -45,7 +45,7 @@ describe('clusterctl logs', () => {
     expect(await linesOf('logs')).toEqual(during);
     await supervisor.endBy('SIGINT');
     expect((await linesOf('logs')).slice(0, 4)).toEqual(during);
-    expect(await linesOf('logs', 'b', '-n', '2')).toEqual(['b | two', 'b | terminated by SIGTERM']);
+    expect(await linesOf('logs', 'b', '-n', '2')).toEqual(['b | two', 'b | terminated by SIGINT']);
     expect(await linesOf('logs', '--grep', '^t[wx]o$')).toEqual(['b | two']);
     expect(await linesOf('logs', '--since', '1ns')).toEqual([]);
     expect((await linesOf('logs', '--since', '1h')).length).toBe(6);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HistoryWriter } from '../../src/supervisor/history.ts';
 import { agesOf, defaultHistoryLimits, historyFile, historyNames } from '../../src/supervisor/history-files.ts';
 import type { HistoryRecord } from '../../src/supervisor/history-format.ts';
-import { decodeRecords, encodeHeader } from '../../src/supervisor/history-format.ts';
+import { decodeRecords, headerText } from '../../src/supervisor/history-format.ts';
 import { HistoryReader } from '../../src/supervisor/history-reader.ts';
 
 const historyBytesMax = defaultHistoryLimits.fileBytes;
@@ -18,12 +18,25 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function encode({ timeMs, stream, block }: HistoryRecord): Buffer {
-  return Buffer.concat([encodeHeader(timeMs, stream, block.length), block]);
+  return Buffer.concat([Buffer.from(headerText(timeMs, stream, block.length)), block]);
 }
 
 function texts(records: readonly HistoryRecord[]): string[] {
   return records.map((record) => record.block.toString());
 }
+
+describe('the writer of a history', () => {
+  it('begins a new file within a block that is larger than one, after a line', async () => {
+    const lines = Buffer.from(`${'x'.repeat(99)}\n`.repeat(10));
+    const long = Buffer.from(`${'y'.repeat(700)}\n`);
+    const writer = new HistoryWriter(folder, 'a', { fileBytes: 350, files: 100 });
+    writer.append(1, 'o', Buffer.concat([lines, long, lines]));
+    await writer.close();
+    const records = new HistoryReader(folder, 'a').read();
+    expect(records.map((record) => record.block.length)).toEqual([300, 300, 300, 100, 701, 300, 300, 300, 100]);
+    expect(Buffer.concat(records.map((one) => one.block)).equals(Buffer.concat([lines, long, lines]))).toBe(true);
+  });
+});
 
 describe('history records', () => {
   const record = fc.record({

@@ -11,7 +11,7 @@ function contained(line: string): string {
 
 describe('a prefix', () => {
   it('is the time and the name, aligned right by what is seen', () => {
-    expect(linePrefix('ünï', 0, '15:04:05', plain)).toBe('15:04:05  ünï | ');
+    expect(Buffer.from(linePrefix('ünï', 0, '15:04:05', plain), 'latin1').toString()).toBe('15:04:05  ünï | ');
     expect(linePrefix('web', 0, '15:04:05', { ...plain, timestamps: false })).toBe(' web | ');
   });
   it('has the colours of goreman, in its order', () => {
@@ -26,13 +26,19 @@ describe('a prefix', () => {
 });
 
 describe('lines', () => {
+  it('get the prefix as it is, also with a dollar in a name', () => {
+    expect(prefixLines(Buffer.from('1\n2\n'), '$& $$ | ')).toBe('$& $$ | 1\n$& $$ | 2\n');
+  });
   it('get their prefix, and keep every byte', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array()), (parts) => {
         const lines = parts.map((part) => Buffer.from(part.map((byte) => (byte === 10 ? 11 : byte))));
         const block = Buffer.concat(lines.flatMap((line) => [line, Buffer.of(10)]));
         const expected = Buffer.concat(lines.flatMap((line) => [Buffer.from('ü| '), line, Buffer.of(10)]));
-        if (lines.length > 0) expect(Buffer.from(prefixLines(block, 'ü| '), 'latin1').equals(expected)).toBe(true);
+        if (lines.length > 0)
+          expect(
+            Buffer.from(prefixLines(block, Buffer.from('ü| ').toString('latin1')), 'latin1').equals(expected),
+          ).toBe(true);
       }),
     );
   });

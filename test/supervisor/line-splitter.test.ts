@@ -22,6 +22,26 @@ describe('the line splitter', () => {
     );
   });
 
+  it('gives the same from one piece of memory that each chunk is read into, with room in front or not', () => {
+    const part = fc.array(fc.oneof({ weight: 1, arbitrary: fc.constant(10) }, fc.nat(255)), { maxLength: 20 });
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 20 }), fc.nat(30), (parts, headroom) => {
+        const memory = Buffer.alloc(headroom + 20);
+        const splitter = new LineSplitter(lineBytesMax, headroom);
+        const blocks: Buffer[] = [];
+        for (const bytes of parts) {
+          Buffer.from(bytes).copy(memory, headroom);
+          const block = splitter.push(memory.subarray(headroom, headroom + bytes.length));
+          if (block !== null) blocks.push(Buffer.from(block));
+        }
+        const end = splitter.end();
+        if (end !== null) blocks.push(end);
+        const expected = split(parts.map((bytes) => Buffer.from(bytes)));
+        expect(Buffer.concat(blocks).equals(Buffer.concat(expected))).toBe(true);
+      }),
+    );
+  });
+
   it('keeps blank lines and an unterminated last line', () => {
     const chunks = [Buffer.from('\n\na'), Buffer.from('b\nc')];
     expect(split(chunks).map(String)).toEqual(['\n\n', 'ab\n', 'c\n']);
