@@ -9,7 +9,8 @@ import { clip, lineWidth, padTo, printable, span } from './line.ts';
 import { reachOf, roleView } from './roles.ts';
 
 export interface MembersView {
-  readonly header: Line;
+  /** Null if there is room for one row alone. */
+  readonly header: Line | null;
   /** One for each process that is shown. */
   readonly rows: readonly Line[];
   /** The index of the process in the first row. */
@@ -215,7 +216,7 @@ export function membersView(
     const { title, align } = useful[column] ?? { title: '', align: 'left' };
     header.push(span(padTo(title, widths[column] ?? 0, align), 'dim'), span(' '.repeat(gap)));
   }
-  return { header: trimmed(header, width), rows, first, total: processes.length };
+  return { header: height > 1 ? trimmed(header, width) : null, rows, first, total: processes.length };
 }
 
 function isPlain(title: string): boolean {

@@ -1,0 +1,26 @@
+/** What opens over the rest: menus, the palette, a question, help. */
+import { Box } from 'ink';
+import type { DialogView } from '../view-model/dialog.ts';
+import { span } from '../view-model/line.ts';
+import { Lines, LineText } from './section.tsx';
+
+export function DialogBox({ view }: { readonly view: DialogView }) {
+  return (
+    <Box
+      flexDirection="column"
+      width={view.width}
+      height={view.height}
+      borderStyle="round"
+      paddingX={1}
+      overflow="hidden"
+    >
+      <LineText line={[span(view.title, 'title')]} />
+      <Lines lines={view.lines} />
+      {view.hint === null ? null : (
+        <Box flexGrow={1} alignItems="flex-end">
+          <LineText line={[span(view.hint, 'dim')]} />
+        </Box>
+      )}
+    </Box>
+  );
+}

@@ -1,0 +1,110 @@
+/** What dialogs show, and how big they are on a screen. Pure. */
+import { unreachable } from '../../base/assert.ts';
+import type { Observation } from '../../supervisor/observe/model.ts';
+import type { Keymap } from '../input/keymap.ts';
+import type { PaneKey } from '../pane.ts';
+import { commandText } from '../source.ts';
+import { helpLines } from './chrome.ts';
+import type { Line } from './line.ts';
+import { clip, padLine, padTo, span, spread, wrapWords } from './line.ts';
+import { paletteItems } from './palette.ts';
+import type { Dialog } from './ui-state.ts';
+
+export interface DialogView {
+  readonly title: string;
+  readonly lines: readonly Line[];
+  readonly hint: string | null;
+  /** With the border. */
+  readonly width: number;
+  readonly height: number;
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Border and padding. */
+const frameColumns = 4;
+/** Border, title and hint. */
+const frameRows = 4;
+const widthMax = 76;
+const paletteRowsMax = 14;
+
+export function dialogView(
+  dialog: Dialog,
+  observation: Observation,
+  keymap: Keymap,
+  paneKeys: readonly PaneKey[],
+  screen: Size,
+): DialogView {
+  const width = Math.min(widthMax, screen.width - 2);
+  const inner = width - frameColumns;
+  const room = Math.max(1, screen.height - 2 - frameRows);
+  switch (dialog.type) {
+    case 'help': {
+      const all = helpLines(keymap, paneKeys);
+      const first = Math.max(0, Math.min(dialog.scroll, all.length - room));
+      const lines = all.slice(first, first + room).map((line) => padLine(line, inner));
+      const more = first + room < all.length ? '↓ more   ' : '';
+      return sized('Help', lines, `${more}Esc closes`, width);
+    }
+    case 'confirm': {
+      const question = wrapWords(dialog.choice.question ?? dialog.choice.label, inner).map(
+        (text): Line => [span(text)],
+      );
+      const command: Line = [span(clip(commandText(dialog.choice.action), inner), 'accent')];
+      return sized(dialog.choice.label, [[], ...question, [], command], 'y yes   n no', width);
+    }
+    case 'menu': {
+      const rows = dialog.choices.map((choice, index) => ({
+        label: index < 9 ? `${index + 1} ${choice.label}` : `  ${choice.label}`,
+        hint: commandText(choice.action),
+      }));
+      return sized(
+        dialog.title,
+        listLines(rows, dialog.index, room, inner),
+        '⏎ or a number does it   Esc closes',
+        width,
+      );
+    }
+    case 'palette': {
+      const items = paletteItems(dialog.query, observation, keymap);
+      const count = Math.max(1, Math.min(room - 1, paletteRowsMax));
+      const index = Math.min(dialog.index, Math.max(0, items.length - 1));
+      const list = listLines(items, index, count, inner);
+      const empty: Line = [span('Nothing is called so.', 'dim')];
+      const lines = [[span('> ', 'accent'), span(clip(dialog.query, inner - 3)), span(' ', 'match')], ...list];
+      const padding = Array.from({ length: count - list.length }, (): Line => []);
+      const body = items.length === 0 ? [...lines, empty, ...padding.slice(1)] : [...lines, ...padding];
+      return sized('Commands', body, '⏎ does it   ↑↓ choose   Esc closes', width);
+    }
+    default:
+      return unreachable(dialog);
+  }
+}
+
+function sized(title: string, lines: readonly Line[], hint: string, width: number): DialogView {
+  return { title, lines, hint, width, height: lines.length + frameRows };
+}
+
+/** Labels on the left, what they do on the right; the chosen one is always among them. */
+function listLines(
+  rows: readonly { readonly label: string; readonly hint: string }[],
+  index: number,
+  room: number,
+  width: number,
+): Line[] {
+  const first = Math.max(0, Math.min(index - Math.floor(room / 2), rows.length - room));
+  return rows.slice(first, first + room).map(({ label, hint }, at) => {
+    const isChosen = first + at === index;
+    const mark = span(isChosen ? '▸ ' : '  ', 'accent');
+    const labelWidth = Math.min(Math.floor(width * 0.55), [...label].length);
+    const left = [
+      mark,
+      span(isChosen ? padTo(label, labelWidth) : clip(label, labelWidth), isChosen ? 'selected' : 'text'),
+    ];
+    const right = [span(clip(hint.replace(/^clusterctl /, ''), width - labelWidth - 4), 'dim')];
+    return spread(left, right, width);
+  });
+}
