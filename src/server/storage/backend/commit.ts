@@ -37,8 +37,8 @@ export async function commitBatches(db: BoltDb, batches: readonly Batch[]): Prom
   return tx.commit();
 }
 
-/** Makes the buckets that are missing, of a new file or one that an old etcd wrote. */
-export async function createBuckets(db: BoltDb): Promise<void> {
+/** Makes the buckets that are missing, of a new file or one that an old etcd wrote. Resolves to the pages that were written. */
+export async function createBuckets(db: BoltDb): Promise<readonly Span[]> {
   const tx = db.beginWrite();
   try {
     for (const name of bucketNames) await tx.createBucketIfMissing(Buffer.from(name));
@@ -46,7 +46,7 @@ export async function createBuckets(db: BoltDb): Promise<void> {
     tx.rollback();
     throw error;
   }
-  await tx.commit();
+  return tx.commit();
 }
 
 /** In the order of `bucketNames`. */

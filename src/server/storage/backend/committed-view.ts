@@ -1,5 +1,4 @@
 /** The committed state, read at once: what the member sees of the file between two commits. */
-import { invariant } from '../../../base/assert.ts';
 import type { StoredBucket } from '../bolt/bucket-value.ts';
 import type { Span } from '../bolt/node.ts';
 import { bucketNow, getNow, SyncCursor } from '../bolt/sync-bucket.ts';
@@ -8,11 +7,13 @@ import type { BackendCursor, BucketName } from './backend.ts';
 import type { FileState } from './messages.ts';
 import type { SharedFile } from './shared-file.ts';
 
+const nothing: BackendCursor = { next: () => false, key: new Uint8Array(0), value: new Uint8Array(0) };
+
 export class CommittedView {
   readonly shared: SharedFile;
   private readonly pager: SyncPager;
   private current: FileState;
-  private readonly buckets = new Map<BucketName, StoredBucket>();
+  private readonly buckets = new Map<BucketName, StoredBucket | null>();
 
   constructor(path: string, shared: SharedFile, state: FileState, cacheBytesMax: number) {
     this.shared = shared;
@@ -32,18 +33,20 @@ export class CommittedView {
 
   /** Throws if the page cannot be read or is damaged: the member must not go on. */
   get(bucket: BucketName, key: Uint8Array): Uint8Array | null {
-    return getNow(this.pager, this.bucket(bucket), key);
+    const stored = this.bucket(bucket);
+    return stored === null ? null : getNow(this.pager, stored, key);
   }
 
   seek(bucket: BucketName, from: Uint8Array): BackendCursor {
-    return new SyncCursor(this.pager, this.bucket(bucket), from);
+    const stored = this.bucket(bucket);
+    return stored === null ? nothing : new SyncCursor(this.pager, stored, from);
   }
 
-  private bucket(name: BucketName): StoredBucket {
+  /** Null in a file that the engine has not completed yet. */
+  private bucket(name: BucketName): StoredBucket | null {
     const known = this.buckets.get(name);
     if (known !== undefined) return known;
     const found = bucketNow(this.pager, Buffer.from(name));
-    invariant(found !== null, `the bucket ${name} was created when the database was opened`);
     this.buckets.set(name, found);
     return found;
   }

@@ -93,25 +93,21 @@ export class Engine {
 
   private async open(options: EngineOptions): Promise<void> {
     this.options = options;
-    try {
-      await removeLeftover(this.disk, options.path);
-      this.db = await this.openFile(options.path);
-      await createBuckets(this.db);
-      this.views = [this.db.beginRead()];
-      this.reply({ type: 'opened', state: stateOf(this.db) });
-    } catch (error) {
-      await this.db?.close().catch(() => undefined);
-      this.db = null;
-      this.reply({ type: 'refused', id: 0, error: asError(error) });
-    }
+    await removeLeftover(this.disk, options.path);
+    const db = await this.openFile(options.path);
+    this.db = db;
+    this.views = [db.beginRead()];
+    const written = await createBuckets(db);
+    this.views.push(db.beginRead());
+    this.reply({ type: 'opened', state: stateOf(db), written });
   }
 
-  private openFile(path: string): Promise<BoltDb> {
-    const { initialMapBytes = 0, pageSize = null } = this.options ?? {};
+  private openFile(path: string, pageSize?: number): Promise<BoltDb> {
+    const { initialMapBytes = 0 } = this.options ?? {};
     return BoltDb.open(this.disk, path, {
       cacheBytesMax,
       initialMapBytes,
-      ...(pageSize === null ? {} : { pageSize }),
+      ...(pageSize === undefined ? {} : { pageSize }),
     });
   }
 
@@ -178,7 +174,7 @@ export class Engine {
     const temporary = temporaryPath(path);
     let copy: BoltDb | null = null;
     try {
-      copy = await this.openFile(temporary);
+      copy = await this.openFile(temporary, old.lastCommit().pageSize);
       await copyDatabase(old, copy);
     } catch (error) {
       await copy?.close().catch(() => undefined);

@@ -5,6 +5,7 @@
 import { invariant, unreachable } from '../../../base/assert.ts';
 import type { Clock, Disk, Timer } from '../../../base/ports.ts';
 import type { Writer } from '../../../proto/codec.ts';
+import type { Span } from '../bolt/node.ts';
 import { assertRead } from '../bolt/pager.ts';
 import { snapshotChunks } from '../bolt/snapshot.ts';
 import type { Release } from '../directory-lock.ts';
@@ -62,7 +63,6 @@ export class BackendHost implements Backend {
   committedBatch = 0;
   committedIndex = 0;
   onCommitted: () => void = () => undefined;
-  onFailed: (failure: BackendFailure) => void = () => undefined;
   private readonly options: HostOptions;
   private readonly link: EngineLink;
   private view: CommittedView;
@@ -75,6 +75,8 @@ export class BackendHost implements Backend {
   private sealed: Sealed[] = [];
   private sealedBytes = 0;
   private sealedNumber = 0;
+  /** Of the last batch that is committed; 0 says that the engine has opened the file. */
+  private committedNumber = -1;
   private waiters: Waiter[] = [];
   private readonly asked = new Map<number, Asked>();
   private lastId = 0;
@@ -83,7 +85,9 @@ export class BackendHost implements Backend {
   private closing: Promise<void> | null = null;
   private onClosed: () => void = () => undefined;
 
-  /** Takes over a link whose engine has opened the file, and what else is open. */
+  private failedHandler: (failure: BackendFailure) => void = () => undefined;
+
+  /** Takes over what is open, and a link whose engine was asked to open the file. */
   constructor(options: HostOptions, link: EngineLink, view: CommittedView, unlock: Release) {
     this.options = options;
     this.link = link;
@@ -93,6 +97,16 @@ export class BackendHost implements Backend {
     this.markedIndex = this.committedIndex;
     this.sealedIndex = this.committedIndex;
     link.onReply = (reply) => this.take(reply);
+  }
+
+  get onFailed(): (failure: BackendFailure) => void {
+    return this.failedHandler;
+  }
+
+  /** Also told what happened before. */
+  set onFailed(handler: (failure: BackendFailure) => void) {
+    this.failedHandler = handler;
+    if (this.failure !== null) handler(this.failure);
   }
 
   get pendingBytes(): number {
@@ -138,7 +152,7 @@ export class BackendHost implements Backend {
     if (this.closing !== null) return Promise.reject(new Error(`the backend ${this.options.path} is closed`));
     if (this.buffer.markedBytes > 0 || this.markedIndex > this.sealedIndex) this.seal();
     const number = this.sealedNumber;
-    if (this.sealed.length === 0) return Promise.resolve();
+    if (this.committedNumber >= number) return Promise.resolve();
     return new Promise((resolve, reject) => this.waiters.push({ number, resolve, reject }));
   }
 
@@ -226,16 +240,16 @@ export class BackendHost implements Backend {
         this.onClosed();
         return;
       case 'opened':
-        invariant(false, 'the file is opened once');
-        break;
+        this.moveTo(reply.state, reply.written);
+        this.settle(0);
+        return;
       default:
         unreachable(reply);
     }
   }
 
   private committed({ number, index, state, written }: EngineReply & { readonly type: 'committed' }): void {
-    this.view.moveTo(state, written);
-    this.link.send({ type: 'seen', txid: state.meta.txid });
+    this.moveTo(state, written);
     while (this.sealed[0] !== undefined && this.sealed[0].number <= number) {
       this.committedBatch = this.sealed[0].completes;
       this.sealedBytes -= this.sealed[0].bytes;
@@ -243,6 +257,16 @@ export class BackendHost implements Backend {
     }
     this.committedIndex = Math.max(this.committedIndex, index);
     this.onCommitted();
+    this.settle(number);
+  }
+
+  private moveTo(state: FileState, written: readonly Span[]): void {
+    this.view.moveTo(state, written);
+    this.link.send({ type: 'seen', txid: state.meta.txid });
+  }
+
+  private settle(number: number): void {
+    this.committedNumber = number;
     const done = this.waiters.filter((waiter) => waiter.number <= number);
     this.waiters = this.waiters.filter((waiter) => waiter.number > number);
     for (const waiter of done) waiter.resolve();
@@ -251,7 +275,9 @@ export class BackendHost implements Backend {
   /** For good: what was not committed yet never will be. */
   private fail(cause: Error): void {
     if (this.failure !== null) return;
-    const failure = { message: `the database ${this.options.path} cannot be written: ${cause.message}`, cause };
+    const { path } = this.options;
+    const message = cause.message.includes(path) ? cause.message : `database ${path} failed: ${cause.message}`;
+    const failure = { message, cause };
     this.failure = failure;
     this.timer?.cancel();
     this.timer = null;
@@ -259,7 +285,7 @@ export class BackendHost implements Backend {
     for (const waiter of this.waiters.splice(0)) waiter.reject(error);
     for (const asked of this.asked.values()) asked.reject(error);
     this.asked.clear();
-    this.onFailed(failure);
+    this.failedHandler(failure);
   }
 
   private ask(id: number, request: EngineRequest): Promise<EngineReply> {
@@ -294,7 +320,7 @@ export class BackendHost implements Backend {
         if (released) return;
         released = true;
         this.link.send({ type: 'unpin', id });
-        shared.release();
+        void shared.release();
       },
     };
   }

@@ -9,8 +9,6 @@ export interface EngineOptions {
   readonly path: string;
   /** bbolt's InitialMmapSize, see BoltOptions. */
   readonly initialMapBytes: number;
-  /** Of a new file; null for the default. */
-  readonly pageSize: number | null;
 }
 
 /** What the file holds after a commit. */
@@ -32,7 +30,7 @@ export interface Batch {
 }
 
 export type EngineRequest =
-  /** The first request. Answered by `opened` or `refused`. */
+  /** The first request, for a file that is there and whose last commit the member already reads. Answered by `opened` or `failed`. */
   | { readonly type: 'open'; readonly options: EngineOptions }
   /** Answered by `committed`, perhaps together with later ones, or by `failed`. */
   | { readonly type: 'commit'; readonly batch: Batch }
@@ -51,8 +49,8 @@ export type EngineRequest =
   | { readonly type: 'close' };
 
 export type EngineReply =
-  | { readonly type: 'opened'; readonly state: FileState }
-  /** A request with an id, or `open` (id 0), cannot be carried out; nothing has changed. */
+  | { readonly type: 'opened'; readonly state: FileState; readonly written: readonly Span[] }
+  /** A request with an id cannot be carried out; nothing has changed. */
   | { readonly type: 'refused'; readonly id: number; readonly error: Error }
   /** All batches up to `number` are in the file and synced. `written` are the pages that may differ now. */
   | {

@@ -1,19 +1,24 @@
 /** Opens the member's database: the file, the engine that writes it, the lock that keeps other processes out. */
 import type { Clock, Disk } from '../../../base/ports.ts';
 import { err, ok, type Result } from '../../../base/result.ts';
+import { defaultPageSize } from '../bolt/db.ts';
+import { createDatabase, readMeta } from '../bolt/file.ts';
 import type { LockError, Release } from '../directory-lock.ts';
 import type { Backend } from './backend.ts';
 import { CommittedView } from './committed-view.ts';
 import { BackendHost } from './host.ts';
-import { InProcessLink } from './links.ts';
-import type { EngineLink, EngineReply, FileState } from './messages.ts';
+import { InProcessLink } from './in-process-link.ts';
+import type { EngineLink } from './messages.ts';
 import { SharedFile } from './shared-file.ts';
+import { WorkerLink } from './worker-link.ts';
 
 export interface BackendOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   /** Of the file, etcd's `member/snap/db`; its directory must exist. */
   readonly path: string;
+  /** The program of a thread for the engine, see `bundledWorkerScript`; it uses Node's file system. Default, also for null: this thread. */
+  readonly workerScript?: string | null;
   /** --backend-batch-interval. Default, also for 0: 100 ms. */
   readonly batchIntervalMs?: number;
   /** --backend-batch-limit, in puts and deletes. Default, also for 0: 10,000. */
@@ -36,17 +41,19 @@ const defaults = {
 };
 
 /**
- * Opens the file, or makes a new one; buckets that are missing are created. The error says what is wrong with which file: it is locked,
- * damaged, or the operating system's word.
+ * Opens the file, or makes a new one. Resolves as soon as reads are served; meanwhile the engine starts, walks all of the file and creates
+ * the buckets that are missing. The error says what is wrong with which file: it is locked, no database, or the operating system's word.
+ * What only the walk finds out is told by `onFailed`, and by `commit`, which waits for it.
  */
 export async function openBackend(options: BackendOptions): Promise<Result<Backend, string>> {
-  const link = new InProcessLink(options.disk);
-  const opened: (() => Promise<void>)[] = [];
+  const { disk, workerScript = null } = options;
+  // First of all: a thread takes longer to start than all else here.
+  const link = workerScript === null ? new InProcessLink(disk) : new WorkerLink(workerScript);
+  const opened: (() => Promise<void>)[] = [() => link.end()];
   try {
     return ok(await openThrough(link, options, opened));
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => undefined);
-    await link.end();
     return err(error instanceof Error ? error.message : String(error));
   }
 }
@@ -56,22 +63,34 @@ async function openThrough(
   options: BackendOptions,
   opened: (() => Promise<void>)[],
 ): Promise<BackendHost> {
-  const { disk, clock, path } = options;
+  const { disk, clock, path, initialMapBytes = defaults.initialMapBytes } = options;
+  await createIfMissing(disk, path, options.pageSize);
   const lock = () => takeLock(options);
-  // A file that is not there yet cannot be locked; nobody else can have it open either.
-  const early = (await disk.exists(path)) ? await lock() : null;
-  if (early !== null) opened.push(early);
-  const state = await openEngine(link, options);
-  opened.push(() => closeEngine(link));
-  const unlock = early ?? (await lock());
-  if (early === null) opened.push(unlock);
-  const cacheBytesMax = options.cacheBytesMax ?? defaults.cacheBytesMax;
+  const unlock = await lock();
+  opened.push(unlock);
   const file = await disk.open(path, 'read');
   opened.push(() => file.close());
-  const view = new CommittedView(path, new SharedFile(file), state, cacheBytesMax);
+  const meta = await readMeta(file, path);
+  const size = meta.highWater * meta.pageSize;
+  const cacheBytesMax = options.cacheBytesMax ?? defaults.cacheBytesMax;
+  const view = new CommittedView(path, new SharedFile(file), { meta, size, inUse: size }, cacheBytesMax);
   const batchIntervalMs = options.batchIntervalMs || defaults.batchIntervalMs;
   const batchLimit = options.batchLimit || defaults.batchLimit;
-  return new BackendHost({ disk, clock, path, batchIntervalMs, batchLimit, cacheBytesMax, lock }, link, view, unlock);
+  const hostOptions = { disk, clock, path, batchIntervalMs, batchLimit, cacheBytesMax, lock };
+  const host = new BackendHost(hostOptions, link, view, unlock);
+  link.send({ type: 'open', options: { path, initialMapBytes } });
+  return host;
+}
+
+/** As bbolt, takes an empty file for a new one. */
+async function createIfMissing(disk: Disk, path: string, pageSize: number | undefined): Promise<void> {
+  if (await disk.exists(path)) {
+    const file = await disk.open(path, 'read');
+    const bytes = await file.size();
+    await file.close();
+    if (bytes > 0) return;
+  }
+  await createDatabase(disk, path, pageSize ?? defaultPageSize);
 }
 
 async function takeLock({ path, lock }: BackendOptions): Promise<Release> {
@@ -83,24 +102,4 @@ async function takeLock({ path, lock }: BackendOptions): Promise<Release> {
       ? `the database ${path} is in use by another process, perhaps another etcd: stop it first`
       : locked.error.message,
   );
-}
-
-function openEngine(link: EngineLink, options: BackendOptions): Promise<FileState> {
-  const { path, initialMapBytes = defaults.initialMapBytes, pageSize = null } = options;
-  return new Promise((resolve, reject) => {
-    link.onReply = (reply: EngineReply) => {
-      if (reply.type === 'opened') resolve(reply.state);
-      else if (reply.type === 'refused' || reply.type === 'failed') reject(reply.error);
-    };
-    link.send({ type: 'open', options: { path, initialMapBytes, pageSize } });
-  });
-}
-
-function closeEngine(link: EngineLink): Promise<void> {
-  return new Promise((resolve) => {
-    link.onReply = (reply) => {
-      if (reply.type === 'closed') resolve();
-    };
-    link.send({ type: 'close' });
-  });
 }

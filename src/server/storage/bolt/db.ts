@@ -29,7 +29,7 @@ export interface BoltOptions {
   readonly initialMapBytes?: number;
 }
 
-const defaultPageSize = 4096;
+export const defaultPageSize = 4096;
 const defaultCacheBytes = 64 * 1024 * 1024;
 
 export class BoltDb {

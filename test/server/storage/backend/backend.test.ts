@@ -264,11 +264,11 @@ describe('a backend', () => {
     put(backend, 'key', 'b', '2');
     backend.mark(2, 1);
     disk.failAt(disk.operations + 1, 'EIO');
-    await expect(backend.commit()).rejects.toThrow(/\/data\/db cannot be written.*EIO/);
+    await expect(backend.commit()).rejects.toThrow(/database \/data\/db failed: EIO/);
     put(backend, 'key', 'c', '3');
     backend.mark(3, 1);
-    await expect(backend.commit()).rejects.toThrow(/cannot be written/);
-    await expect(backend.snapshot()).rejects.toThrow(/cannot be written/);
+    await expect(backend.commit()).rejects.toThrow(/database .* failed/);
+    await expect(backend.snapshot()).rejects.toThrow(/database .* failed/);
     expect(failures).toHaveLength(1);
     expect(backend.committedIndex).toBe(1);
     expect(contentOf(backend).key).toEqual({ a: '1' });

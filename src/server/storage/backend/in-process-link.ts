@@ -1,4 +1,4 @@
-/** Engines in this thread and in a worker. */
+/** An engine in this thread. */
 import type { Disk } from '../../../base/ports.ts';
 import { Engine } from './engine.ts';
 import type { EngineLink, EngineReply, EngineRequest } from './messages.ts';
