@@ -119,6 +119,11 @@ export class FileIndex {
     return { position: { ...mark }, bytes: next.offset - mark.offset };
   }
 
+  /** Where a walk stands that has gone through all that is in the index. */
+  endPosition(): WalkPosition {
+    return { ...this.#position };
+  }
+
   /** As `walkLines`, over what is in the index. */
   walk(position: WalkPosition, linesMax: number, buffer: Buffer, visit: VisitLine): number {
     return walkLines(this.#descriptor, position, this.#position.offset, linesMax, buffer, visit);

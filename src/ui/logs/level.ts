@@ -36,7 +36,7 @@ function jsonLevel(bytes: Buffer, from: number, to: number): Level {
   let at = 1;
   while (at < zapStart.length && bytes[from + at] === zapStart[at]) at++;
   if (at === zapStart.length) return wordLevel(bytes, from + at, to, 0x22);
-  const head = bytes.latin1Slice(from, Math.min(to, from + keySearchBytes));
+  const head = bytes.toString('latin1', from, Math.min(to, from + keySearchBytes));
   const key = head.indexOf(zapKey);
   return key < 0 ? 'info' : wordLevel(bytes, from + key + zapKey.length, to, 0x22);
 }

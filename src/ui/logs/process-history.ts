@@ -2,7 +2,7 @@
  * The history of one process, as the lines of all its files in one row, numbered from the first ever seen: lines keep their numbers
  * while files grow, are rotated and go. Whoever tails it reads each byte once.
  */
-import { openSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { agesOf, historyFile, olderFile } from '../../supervisor/history-files.ts';
 import type { StoredLine } from './file-index.ts';
 import { FileIndex } from './file-index.ts';
@@ -27,7 +27,7 @@ export class ProcessHistory {
   /** The oldest first; all but the last are complete. */
   #parts: HistoryPart[] = [];
   /** Files that follow the last of the parts, known but not begun. */
-  #coming: number[] = [];
+  #coming: OpenFile[] = [];
   readonly #all = new AllLines(() => this.end);
   /** Lines that pass a filter of this level. */
   readonly #levels = { info: new LineSet(), warn: new LineSet(), error: new LineSet() };
@@ -63,17 +63,17 @@ export class ProcessHistory {
     this.#lookForFiles();
     this.#drop();
     for (;;) {
+      // Asked before the last file is read to its end: as long as all that follow are empty, that may grow.
+      const isLastWhole = this.#coming.some(({ descriptor }) => fstatSync(descriptor).size > 0);
       const last = this.#parts.at(-1);
       if (last !== undefined) {
         const size = last.index.size();
         while (last.index.advance(size, buffer, this.#take)) if (!mayGoOn()) return false;
       }
-      const descriptor = this.#coming.shift();
-      if (descriptor === undefined) return true;
-      this.#parts.push({
-        first: this.end,
-        index: new FileIndex(descriptor, this.#cache, last?.index.orderMs ?? 0),
-      });
+      const next = isLastWhole || last === undefined ? this.#coming.shift() : undefined;
+      if (next === undefined) return true;
+      const index = new FileIndex(next.descriptor, this.#cache, last?.index.orderMs ?? 0);
+      this.#parts.push({ first: this.end, index });
     }
   }
 
@@ -116,8 +116,53 @@ export class ProcessHistory {
 
   close(): void {
     for (const { index } of this.#parts) index.close();
-    for (const descriptor of this.#coming) closeQuietly(descriptor);
+    for (const { descriptor } of this.#coming) closeSync(descriptor);
     this.#parts = [];
     this.#coming = [];
+  }
+
+  /** Opens what follows the files that are known. A file that holds something has predecessors that are whole: the writer sees to that. */
+  #lookForFiles(): void {
+    const current = tryInode(this.#file);
+    if (current === null) return; // there is no history yet, or the writer is about to open a new file
+    const known = new Set([...this.#parts.map(({ index }) => index.inode), ...this.#coming.map(({ inode }) => inode)]);
+    if (known.has(current)) return;
+    const older = agesOf(this.#folder, this.name).map((age) => olderFile(this.#file, age));
+    const files = [...older, this.#file].map(tryOpen).filter((file) => file !== null);
+    const isSettled = tryInode(this.#file) === current;
+    const after = files.findLastIndex(({ inode }) => known.has(inode)) + 1;
+    for (const [at, file] of files.entries()) {
+      // If files were renamed meanwhile, one may have been missed: the next time will do.
+      if (at >= after && isSettled) this.#coming.push(file);
+      else closeSync(file.descriptor);
+    }
+  }
+
+  #drop(): void {
+    let [oldest] = this.#parts;
+    while (oldest !== undefined && this.#parts.length > 1 && oldest.index.isGone()) {
+      oldest.index.close();
+      this.#parts.shift();
+      [oldest] = this.#parts;
+    }
+    for (const set of Object.values(this.#levels)) set.dropBefore(this.first);
+  }
+}
+
+interface OpenFile {
+  readonly descriptor: number;
+  readonly inode: number;
+}
+
+function tryInode(file: string): number | null {
+  return statSync(file, { throwIfNoEntry: false })?.ino ?? null;
+}
+
+function tryOpen(file: string): OpenFile | null {
+  try {
+    const descriptor = openSync(file, 'r');
+    return { descriptor, inode: fstatSync(descriptor).ino };
+  } catch {
+    return null;
   }
 }

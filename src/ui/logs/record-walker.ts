@@ -82,7 +82,7 @@ function walkBytes(bytes: Buffer, position: WalkPosition, size: number, linesMax
         break;
       }
       const header =
-        position.remaining < 0 || end - at > headerBytesMax ? null : parseHeader(bytes.latin1Slice(at, end));
+        position.remaining < 0 || end - at > headerBytesMax ? null : parseHeader(bytes.toString('latin1', at, end));
       if (header === null) position.remaining = 0;
       else {
         if (base + end + 1 + header.blockBytes > size) break;
