@@ -32,14 +32,14 @@ export const socksReply = {
   addressUnknown: 8,
 } as const;
 
-/** A greeting, a password and a request of the largest sizes are less than this; a client that sends more is none. */
-const handshakeBytesMax = 2_048;
-
 /** The reply to a request; the address in it is of no use to anybody. */
 export function socksAnswer(reply: number): Buffer {
   return Buffer.from([version, reply, 0, addressType.ipv4, 127, 0, 0, 1, 0, 0]);
 }
 
+const more: SocksStep = { type: 'more' };
+
+/** Waits for at most the 513 bytes of the longest credentials. */
 export class SocksHandshake {
   #bytes: Buffer = Buffer.alloc(0);
   #expects: 'greeting' | 'password' | 'request' = 'greeting';
@@ -65,7 +65,7 @@ export class SocksHandshake {
   #greeting(): SocksStep {
     const [first, count] = this.#bytes;
     if (first !== undefined && first !== version) return { type: 'refuse', bytes: Buffer.alloc(0) };
-    if (count === undefined || this.#bytes.length < 2 + count) return this.#more();
+    if (count === undefined || this.#bytes.length < 2 + count) return more;
     const methods = this.#take(2 + count).subarray(2);
     if (!methods.includes(passwordMethod)) return { type: 'refuse', bytes: Buffer.from([version, 0xff]) };
     this.#expects = 'password';
@@ -75,9 +75,9 @@ export class SocksHandshake {
   #credentials(): SocksStep {
     const nameLength = this.#bytes[1];
     const passwordLength = nameLength === undefined ? undefined : this.#bytes[2 + nameLength];
-    if (nameLength === undefined || passwordLength === undefined) return this.#more();
+    if (nameLength === undefined || passwordLength === undefined) return more;
     const length = 3 + nameLength + passwordLength;
-    if (this.#bytes.length < length) return this.#more();
+    if (this.#bytes.length < length) return more;
     const bytes = this.#take(length);
     this.#username = bytes.toString('utf8', 2, 2 + nameLength);
     this.#password = bytes.toString('utf8', 3 + nameLength);
@@ -86,21 +86,17 @@ export class SocksHandshake {
   }
 
   #request(): SocksStep {
-    if (this.#bytes.length < 5) return this.#more();
+    if (this.#bytes.length < 5) return more;
     const [, command, , type, first = 0] = this.#bytes;
     if (command !== connectCommand) return { type: 'refuse', bytes: socksAnswer(socksReply.commandUnknown) };
     const [at, hostLength] = hostSpan(type, first);
     if (hostLength === 0) return { type: 'refuse', bytes: socksAnswer(socksReply.addressUnknown) };
-    if (this.#bytes.length < at + hostLength + 2) return this.#more();
+    if (this.#bytes.length < at + hostLength + 2) return more;
     const bytes = this.#take(at + hostLength + 2);
     const host = hostText(type, bytes.subarray(at, at + hostLength));
     const port = bytes.readUInt16BE(at + hostLength);
     const rest = this.#take(this.#bytes.length);
     return { type: 'request', request: { username: this.#username, password: this.#password, host, port, rest } };
-  }
-
-  #more(): SocksStep {
-    return this.#bytes.length > handshakeBytesMax ? { type: 'refuse', bytes: Buffer.alloc(0) } : { type: 'more' };
   }
 
   #take(length: number): Buffer {
