@@ -100,7 +100,7 @@ export function allChoices(observation: Observation): readonly Choice[] {
           choice('Kill the leader', 'fault', 'kill', 'leader'),
           choice('Isolate the leader', 'fault', 'partition', '--isolate', 'leader'),
         ]),
-    ...(members.length > 2 ? shapes : []),
+    ...(members.length > 2 ? shapes(members[0]?.name ?? '') : []),
     ...moves(observation),
   ];
   const ofEach = processes.flatMap((process) => {
@@ -141,11 +141,18 @@ function wholeRun(count: number): Choice[] {
   ];
 }
 
-const shapes: readonly Choice[] = [
-  choice('Split into halves', 'fault', 'partition', '--halves'),
-  choice('Bridge: halves that share one member', 'fault', 'partition', '--bridge'),
-  choice('Ring: each hears its two neighbours alone', 'fault', 'partition', '--ring'),
-];
+/** Cuts through the whole cluster; `name` is who a bridge goes over. */
+function shapes(name: string): Choice[] {
+  return [
+    choice('The leader with a minority', 'fault', 'partition', '--minority'),
+    choice('The leader with the majority', 'fault', 'partition', '--majority'),
+    choice('The leader hears, but is not heard', 'fault', 'partition', '--leader-outbound'),
+    choice('The leader is heard, but hears nobody', 'fault', 'partition', '--leader-inbound'),
+    choice('Two halves', 'fault', 'partition', '--halves'),
+    choice(`Two halves that hear each other through ${name}`, 'fault', 'partition', '--bridge', name),
+    choice('A ring: each hears two neighbours', 'fault', 'partition', '--ring'),
+  ];
+}
 
 function partitions(process: ProcessFacts, observation: Observation): Choice[] {
   const leader = leaderOf(observation);
@@ -157,7 +164,7 @@ function partitions(process: ProcessFacts, observation: Observation): Choice[] {
   return [
     ...cuts(process, observation).slice(0, 1),
     ...ofLeader,
-    ...(members.length > 2 ? shapes : []),
+    ...(members.length > 2 ? shapes(process.name) : []),
     ...cuts(process, observation).slice(1),
   ];
 }
@@ -168,25 +175,25 @@ function cuts({ name }: ProcessFacts, { processes }: Observation): Choice[] {
   return [
     choice(`Isolate ${name}`, 'fault', 'partition', '--isolate', name),
     ...peers.flatMap((peer) => [
-      choice(`Cut ${name} → ${peer}`, 'fault', 'partition', '--link', `${name}:${peer}`),
-      choice(`Cut ${peer} → ${name}`, 'fault', 'partition', '--link', `${peer}:${name}`),
+      choice(`Cut ${name} → ${peer}`, 'fault', 'partition', '--link', `${name}>${peer}`),
+      choice(`Cut ${peer} → ${name}`, 'fault', 'partition', '--link', `${peer}>${name}`),
     ]),
   ];
 }
 
 function delayChoices(name: string): Choice[] {
-  return delays.map((delay) => choice(delay, 'fault', 'delay', name, delay));
+  return delays.map((delay) => choice(delay, 'fault', 'delay', delay, '--member', name));
 }
 
 function lossChoices(name: string): Choice[] {
-  return losses.map((loss) => choice(loss, 'fault', 'loss', name, loss));
+  return losses.map((loss) => choice(loss, 'fault', 'loss', loss, '--member', name));
 }
 
 function diskChoices(name: string): Choice[] {
   return [
-    ...syncDelays.map((delay) => choice(`each sync takes ${delay} longer`, 'fault', 'disk', name, '--delay', delay)),
-    choice('syncs fail with EIO', 'fault', 'disk', name, '--error', 'EIO'),
-    choice('syncs fail with ENOSPC', 'fault', 'disk', name, '--error', 'ENOSPC'),
+    ...syncDelays.map((delay) => choice(`each sync takes ${delay} longer`, 'fault', 'disk', name, '--slow', delay)),
+    choice('syncs fail with EIO', 'fault', 'disk', name, '--fail', 'EIO'),
+    choice('syncs fail with ENOSPC', 'fault', 'disk', name, '--fail', 'ENOSPC'),
   ];
 }
 

@@ -9,25 +9,29 @@ import { durationText } from './format.ts';
 import type { SectionName, ViewName } from './layout.ts';
 import { viewNames } from './layout.ts';
 import type { Line, Span } from './line.ts';
-import { clipLine, lineWidth, padLine, padTo, printable, span, spread } from './line.ts';
+import { clip, clipLine, lineWidth, padLine, padTo, printable, span, spread } from './line.ts';
 import type { Notice } from './ui-state.ts';
 
 export function headerLine(title: string, observation: Observation, view: ViewName, width: number): Line {
   const { processes, faults, atMs, startedMs } = observation;
   const up = processes.filter((one) => one.state === 'running').length;
   const members = processes.filter((one) => one.member !== null);
-  const left: Span[] = [span(' clusterctl ', 'bar'), span(` ${printable(title)} `, 'title')];
-  left.push(span(` ${up}/${processes.length} up`, up === processes.length ? 'good' : 'warn'));
+  const facts: Span[] = [span(`${up}/${processes.length} up`, up === processes.length ? 'good' : 'warn')];
   if (members.length > 0) {
     const leader = leaderOf(observation);
     const term = Math.max(0, ...members.map((one) => one.member?.term ?? 0));
-    left.push(span('  '));
-    left.push(leader === null ? span('∘ no leader', 'bad') : span(`★ ${printable(leader)}`, 'leader'));
-    if (term > 0) left.push(span(` term ${term}`));
+    facts.push(span('  '));
+    facts.push(leader === null ? span('∘ no leader', 'bad') : span(`★ ${printable(leader)}`, 'leader'));
+    if (term > 0) facts.push(span(` term ${term}`));
   }
-  if (faults.length > 0) left.push(span(`  ! ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`, 'fault'));
-  const tabs = viewNames.map((name, index) => span(` ${index + 1} ${name} `, name === view ? 'selected' : 'dim'));
+  if (faults.length > 0) facts.push(span(`  ! ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`, 'fault'));
   const uptime = span(` ${durationText(atMs - startedMs)} `, 'dim');
+  const name = span(' clusterctl ', 'bar');
+  // The facts stay; the title gets what is left.
+  const room = width - lineWidth([name, ...facts, uptime]) - 4;
+  const titled = room < 4 ? [] : [span(`${clip(printable(title), room)}  `, 'title')];
+  const left = [name, span(' '), ...titled, ...facts];
+  const tabs = viewNames.map((name, index) => span(` ${index + 1} ${name} `, name === view ? 'selected' : 'dim'));
   const right = lineWidth(left) + lineWidth([...tabs, uptime]) < width ? [...tabs, uptime] : [uptime];
   return spread(left, right, width);
 }
@@ -100,7 +104,7 @@ export function keyBarView(
     focus === 'logs'
       ? paneKeys.map(({ key, label }): KeyCell => ({ spans: cellSpans(keyText(key), label), binding: null }))
       : barOf[focus].map((binding) => keyCell(keymap, binding)).filter((one) => one !== null);
-  while (right.length > 2 && cellsWidth(right) > width / 2) right.shift();
+  while (right.length > 2 && cellsWidth(right) > width / 3) right.shift();
   const rightWidth = cellsWidth(right);
   const left: KeyCell[] = [];
   for (const cell of own) {

@@ -50,7 +50,7 @@ const columns: readonly Column[] = [
     title: 'ROLE',
     align: 'left',
     priority: 99,
-    widthMax: 30,
+    widthMax: 24,
     cell: (one, observation) => {
       const role = roleView(one, reachOf(one.name, observation));
       return span(`${role.badge} ${role.text}`, role.style);
@@ -100,8 +100,8 @@ const columns: readonly Column[] = [
     priority: 75,
     widthMax: 7,
     cell: (one) => {
-      if (one.member === null) return nothing;
-      return latency(one.member.healthMs, slowHealthMs) ?? (one.state === 'running' ? span('none', 'bad') : nothing);
+      if (one.member === null || one.state === 'stopped') return nothing;
+      return latency(one.member.healthMs, slowHealthMs) ?? span('none', 'bad');
     },
   },
   {

@@ -1,6 +1,7 @@
 /** What a process is at this moment, in a word and a sign: the sign says it without colours, the word without knowing the sign. Pure. */
 import type { FaultFacts, LinkFacts, Observation, ProcessFacts } from '../../supervisor/observe/model.ts';
 import type { StyleName } from '../theme.ts';
+import { printable } from './line.ts';
 
 export interface RoleView {
   readonly badge: string;
@@ -18,15 +19,22 @@ export function roleView(process: ProcessFacts, reach: Reach): RoleView {
     case 'stopping':
       return { badge: '▪', text: 'stopping', style: 'warn' };
     case 'stopped': {
-      const failed = process.ended !== null && process.ended !== 'exited with code 0';
-      const text = process.ended === null ? 'down' : `down: ${process.ended}`;
-      return { badge: '✗', text, style: failed ? 'bad' : 'dim' };
+      if (process.ended === null) return { badge: '○', text: 'not started', style: 'dim' };
+      const text = endText(process.ended);
+      return text === 'exit 0'
+        ? { badge: '○', text: 'down, exit 0', style: 'dim' }
+        : { badge: '✗', text: `down, ${text}`, style: 'bad' };
     }
     case 'paused':
       return { badge: '‖', text: 'paused', style: 'fault' };
     case 'running':
       return withReach(runningRole(process), reach);
   }
+}
+
+/** The sentence as it fits into a column: `SIGKILL`, `exit 1`. */
+function endText(ended: string): string {
+  return printable(ended.replace(/^terminated by /, '').replace(/^exited with (?:code )?/, 'exit '));
 }
 
 function runningRole({ member, ready }: ProcessFacts): RoleView {
@@ -51,7 +59,7 @@ function runningRole({ member, ready }: ProcessFacts): RoleView {
 }
 
 function withReach(role: RoleView, reach: Reach): RoleView {
-  if (reach === 'cut-off') return { badge: '≠', text: `cut off (${role.text})`, style: 'fault' };
+  if (reach === 'cut-off') return { badge: '≠', text: `cut off, ${role.text}`, style: 'fault' };
   return reach === 'partly' ? { ...role, text: `${role.text} ≠` } : role;
 }
 

@@ -1,0 +1,293 @@
+/** The dashboard on a terminal: takes keys in, brings frames out, and asks the source of the run for facts and deeds. */
+import type { ReadStream, WriteStream } from 'node:tty';
+import { unreachable } from '../base/assert.ts';
+import { Frame } from './frame.tsx';
+import type { InputEvent } from './input/event.ts';
+import type { Binding, Keymap } from './input/keymap.ts';
+import { InputParser } from './input/parser.ts';
+import type { Pane, PaneHost } from './pane.ts';
+import type { DashboardAction, DashboardSource } from './source.ts';
+import { commandText } from './source.ts';
+import { Painter } from './terminal/painter.ts';
+import { Terminal } from './terminal/terminal.ts';
+import type { ThemeName } from './theme.ts';
+import type { Layout } from './view-model/layout.ts';
+import type { Effect, Surroundings, UiState } from './view-model/ui-state.ts';
+import { initialState, settle, update } from './view-model/ui-state.ts';
+
+/** How often the screen follows what happens by itself; keys are answered at once. */
+const tickMs = 250;
+/** An escape key alone is told from a sequence by nothing coming after it. */
+const escapeMs = 40;
+
+export interface DashboardOptions {
+  readonly source: DashboardSource;
+  readonly keymap: Keymap;
+  readonly theme: ThemeName;
+  readonly input: ReadStream;
+  readonly output: WriteStream & { readonly fd: number };
+  /** The log pane; null if there is nothing to show in one. */
+  readonly pane: (host: PaneHost) => Pane | null;
+  /** Local time minus UTC. */
+  readonly offsetMinutes: number;
+  /** Each time the user wants to quit; the dashboard stays until it is closed. */
+  onQuit(): void;
+  /** It has closed itself, because it has a bug; the run goes on. */
+  onFailed(error: unknown): void;
+}
+
+export class Dashboard {
+  readonly #options: DashboardOptions;
+  readonly #terminal: Terminal;
+  readonly #painter = new Painter();
+  readonly #parser = new InputParser();
+  readonly #pane: Pane | null;
+  readonly #frame: Frame;
+  #state: UiState;
+  #around: Surroundings | null = null;
+  #ticks: NodeJS.Timeout | null = null;
+  #escape: NodeJS.Timeout | null = null;
+  #unsubscribe: () => void = () => {};
+  /** Something has changed since the last frame. */
+  #stale = true;
+  /** A frame waits for the terminal to take the one before. */
+  #held = false;
+  #closed = false;
+  #away = false;
+
+  constructor(options: DashboardOptions) {
+    const { input, output, keymap, offsetMinutes } = options;
+    this.#options = options;
+    this.#state = initialState(options.theme);
+    this.#terminal = new Terminal(input, output, {
+      onText: (text) => this.#guarded(() => this.#onText(text)),
+      onResize: () => this.#guarded(() => this.#repaint()),
+      onReturned: () => this.#guarded(() => this.#repaint()),
+      onDrained: () => this.#guarded(() => this.#onDrained()),
+    });
+    this.#pane = options.pane({
+      changed: () => {
+        this.#paneChanged();
+        setImmediate(() => this.#guarded(() => this.#paint()));
+      },
+      copy: (text) => this.#copy(text),
+      say: (text) => this.say(text),
+      handOver: (run) => this.#handOver(run),
+    });
+    this.#frame = new Frame({ keymap, pane: this.#pane, offsetMinutes });
+  }
+
+  open(): void {
+    this.#guarded(() => {
+      this.#terminal.enter();
+      this.#unsubscribe = this.#options.source.subscribe(() => {
+        this.#stale = true;
+      });
+      this.#ticks = setInterval(() => this.#guarded(() => this.#tick()), tickMs);
+      this.#tick();
+    });
+  }
+
+  /** A line for the user to see. */
+  say(text: string): void {
+    this.#guarded(() => {
+      this.#state = { ...this.#state, notice: { level: 'info', text } };
+      this.#stale = true;
+      this.#paint();
+    });
+  }
+
+  /** Gives the terminal back as it was. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#ticks ?? undefined);
+    clearTimeout(this.#escape ?? undefined);
+    this.#terminal.close();
+    this.#unsubscribe();
+    this.#pane?.close();
+    this.#frame.close();
+  }
+
+  /** What is wrong with drawing must not end the run. */
+  #guarded(work: () => void): void {
+    if (this.#closed) return;
+    try {
+      work();
+    } catch (error) {
+      this.#terminal.leave();
+      this.#closed = true;
+      clearInterval(this.#ticks ?? undefined);
+      clearTimeout(this.#escape ?? undefined);
+      this.#unsubscribe();
+      this.#options.onFailed(error);
+    }
+  }
+
+  #tick(): void {
+    if (this.#away) return;
+    if (this.#pane?.tick() === true) this.#paneChanged();
+    this.#paint();
+  }
+
+  #paneChanged(): void {
+    this.#frame.paneChanged();
+    this.#stale = true;
+  }
+
+  #repaint(): void {
+    this.#painter.forget();
+    this.#paneChanged();
+    this.#paint();
+  }
+
+  #onDrained(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#paint();
+  }
+
+  #paint(): void {
+    if (!this.#stale || this.#away) return;
+    if (this.#terminal.busy) {
+      this.#held = true;
+      return;
+    }
+    this.#stale = false;
+    const { source } = this.#options;
+    const size = this.#terminal.size;
+    const observation = source.observation();
+    const draw = () => this.#frame.draw({ title: source.title, observation, state: this.#state, size });
+    let { rows, around } = draw();
+    const settled = settle(this.#state, observation, around.layout);
+    if (settled !== this.#state) {
+      this.#state = settled;
+      ({ rows, around } = draw());
+    }
+    this.#around = around;
+    const bytes = this.#painter.paint(rows, size.width);
+    if (bytes !== '') this.#terminal.write(bytes);
+  }
+
+  #onText(text: string): void {
+    clearTimeout(this.#escape ?? undefined);
+    this.#escape = null;
+    this.#onEvents(this.#parser.feed(text));
+    if (this.#parser.undecided) {
+      this.#escape = setTimeout(() => this.#guarded(() => this.#onEvents(this.#parser.flush())), escapeMs);
+    }
+  }
+
+  #onEvents(events: readonly InputEvent[]): void {
+    for (const event of events) {
+      if (this.#around === null || this.#closed || this.#away) return;
+      if (this.#offeredToPane(event, this.#around.layout)) {
+        this.#paneChanged();
+        continue;
+      }
+      const around = { ...this.#around, observation: this.#options.source.observation() };
+      const { state, effects } = update(this.#state, event, around);
+      this.#state = state;
+      this.#stale = true;
+      // Each event refers to the screen as those before it have made it.
+      this.#paint();
+      for (const effect of effects) this.#carryOut(effect);
+    }
+    this.#paint();
+  }
+
+  /** True if the log pane had a use for it. */
+  #offeredToPane(event: InputEvent, layout: Layout): boolean {
+    const pane = this.#pane;
+    const rect = layout.sections.find((one) => one.name === 'logs')?.rect;
+    if (pane === null || rect === undefined || this.#state.dialog !== null) return false;
+    const focused = this.#state.focus === 'logs';
+    switch (event.type) {
+      case 'key': {
+        if (!focused || event.key === 'ctrl-c') return false;
+        const binding = this.#options.keymap.bindingOf(event.key);
+        if (!pane.typing && binding !== null && beforePane.includes(binding)) return false;
+        return pane.key(event);
+      }
+      case 'paste':
+        return focused && pane.paste(event.text);
+      case 'mouse': {
+        const row = event.row - rect.row - 1;
+        if (row < 0 || row >= rect.height - 1) return false;
+        if (event.action === 'press') this.#state = { ...this.#state, focus: 'logs' };
+        return pane.mouse({ ...event, row, column: event.column - rect.column });
+      }
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'act':
+        void this.#act(effect.action);
+        return;
+      case 'copy':
+        this.#copy(effect.text);
+        return;
+      case 'quit':
+        this.say('stopping everything; once more kills what is left');
+        this.#options.onQuit();
+        return;
+      case 'suspend':
+        this.#terminal.suspend();
+        return;
+      case 'redraw':
+        this.#repaint();
+        return;
+      default:
+        unreachable(effect.type);
+    }
+  }
+
+  async #act(action: DashboardAction): Promise<void> {
+    const done = await this.#options.source.act(action);
+    this.#guarded(() => {
+      const command = commandText(action);
+      const said = done.ok ? done.value : done.error;
+      const text = said === '' ? command : `${command}: ${said}`;
+      this.#state = { ...this.#state, notice: { level: done.ok ? 'done' : 'failed', text } };
+      this.#stale = true;
+      this.#paint();
+    });
+  }
+
+  /** OSC 52: terminals that do not know it, or may not, ignore it. */
+  #copy(text: string): void {
+    this.#terminal.write(`\x1b]52;c;${Buffer.from(text).toString('base64')}\x07`);
+  }
+
+  async #handOver(run: () => Promise<void>): Promise<void> {
+    this.#away = true;
+    this.#terminal.leave();
+    try {
+      await run();
+    } finally {
+      this.#away = false;
+      this.#guarded(() => {
+        this.#terminal.enter();
+        this.#repaint();
+      });
+    }
+  }
+}
+
+/** What these do they do wherever the focus is. */
+const beforePane: readonly Binding[] = [
+  'quit',
+  'help',
+  'palette',
+  'overview',
+  'leadership',
+  'links',
+  'logs',
+  'focus-next',
+  'focus-previous',
+  'suspend',
+  'redraw',
+];
