@@ -176,14 +176,14 @@ export class BoltDb {
       const meta = { ...this.meta, ...root, freelist: null, highWater: writer.highWater, txid };
       invariant(meta.root < meta.highWater, 'the root is below the high-water mark');
       await this.grow(meta);
-      await writePages(this.pager, writer.written);
+      const runs = await writePages(this.pager, writer.written);
       await this.pager.file.datasync();
       await this.pager.file.writev([encodeMetaPage(meta)], (txid % 2) * meta.pageSize);
       await this.pager.file.datasync();
       this.meta = meta;
       this.pager.highWater = meta.highWater;
       for (const { id, bytes } of writer.warm) this.pager.remember(bytes, id);
-      return writer.written.map(({ id, bytes }) => ({ page: id, pages: bytes.length / meta.pageSize }));
+      return runs;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.failure = new Error(`database ${this.pager.path} failed: ${reason}`, { cause: error });
@@ -251,8 +251,9 @@ async function usedPages(pager: Pager, meta: Meta): Promise<PageSet> {
   return used;
 }
 
-/** Writes pages in ascending order, those that lie in a row at once. */
-async function writePages(pager: Pager, pages: readonly WrittenPage[]): Promise<void> {
+/** Writes pages in ascending order, those that lie in a row at once. Resolves to these rows. */
+async function writePages(pager: Pager, pages: readonly WrittenPage[]): Promise<Span[]> {
+  const runs: Span[] = [];
   const sorted = pages.toSorted((a, b) => a.id - b.id);
   for (let from = 0; from < sorted.length; ) {
     const first = sorted[from]?.id ?? 0;
@@ -264,5 +265,7 @@ async function writePages(pager: Pager, pages: readonly WrittenPage[]): Promise<
       next += bytes.length / pager.pageSize;
     }
     await pager.file.writev(run, first * pager.pageSize);
+    runs.push({ page: first, pages: next - first });
   }
+  return runs;
 }
