@@ -241,7 +241,7 @@ export class Dashboard {
         this.#repaint();
         return;
       default:
-        unreachable(effect.type);
+        unreachable(effect);
     }
   }
 
