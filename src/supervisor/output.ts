@@ -256,6 +256,11 @@ export function fileOutput(
   );
 }
 
+/** Writes to the terminal that standard output is. */
+export function terminalSend(): Send {
+  return sendToDescriptor(nonBlockingTerminal());
+}
+
 /** Standard output's terminal opened anew: O_NONBLOCK on descriptor 1 itself would be shared with the user's shell. */
 function nonBlockingTerminal(): number {
   try {
