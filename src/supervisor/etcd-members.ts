@@ -103,16 +103,26 @@ export interface ListenUrl {
   /** As an address to bind. */
   readonly host: string;
   readonly port: number;
+  /** Nothing names it: etcd's own default. */
+  readonly isDefault: boolean;
 }
 
-/** The addresses that the flags or the environment of an etcd name; what only etcd's defaults or a config file say is left out. */
+const defaultPorts = { 'listen-client-urls': 2379, 'listen-peer-urls': 2380 } as const;
+/** Where flags may be that are not seen here, or where nothing listens. */
+const namesElsewhere = /[$`]|\s--?config-file\b|\s(?:gateway|grpc-proxy|help|--?version|--?h(?:elp)?)\b/;
+
+/** The addresses that the flags or the environment of an etcd name, or its defaults; what only a config file says is left out. */
 export function listenUrlsOf(command: string, env: Readonly<Record<string, string | undefined>>): ListenUrl[] {
-  return (['listen-client-urls', 'listen-peer-urls'] as const).flatMap((flag) => {
+  return (['listen-client-urls', 'listen-peer-urls'] as const).flatMap((flag): ListenUrl[] => {
     const [, given] = new RegExp(`\\s--?${flag}[=\\s]+['"]?([^\\s'"]+)`).exec(command) ?? [];
     const urls = given ?? env[`ETCD_${flag.toUpperCase().replaceAll('-', '_')}`] ?? '';
+    if (urls === '' && !namesElsewhere.test(command) && (env['ETCD_CONFIG_FILE'] ?? '') === '') {
+      return [{ flag, host, port: defaultPorts[flag], isDefault: true }];
+    }
     return urls.split(',').flatMap((url) => {
-      const [, host = '', port] = /^https?:\/\/\[?([^\]/]*?)\]?:(\d{1,5})\/?$/.exec(url) ?? [];
-      return port === undefined ? [] : [{ flag, host: host === 'localhost' ? '127.0.0.1' : host, port: Number(port) }];
+      const [, named = '', port] = /^https?:\/\/\[?([^\]/]*?)\]?:(\d{1,5})\/?$/.exec(url) ?? [];
+      const address = named === 'localhost' ? host : named;
+      return port === undefined ? [] : [{ flag, host: address, port: Number(port), isDefault: false }];
     });
   });
 }

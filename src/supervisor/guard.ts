@@ -35,6 +35,8 @@ done
 export class Guard {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
+  /** Lines that have not been sent. */
+  #untold = '';
 
   /** `runTag` is the beginning of the tags of all instances of the run. */
   constructor(runTag: string) {
@@ -54,22 +56,34 @@ export class Guard {
   }
 
   groupStarted(groupId: number): void {
-    this.#tell(`+${groupId}`);
+    this.#note(`+${groupId}`);
   }
 
   groupOver(groupId: number): void {
-    this.#tell(`-${groupId}`);
+    this.#note(`-${groupId}`);
   }
 
   /** To be called when nothing of the run is alive any more. */
   async close(): Promise<void> {
     this.#child.ref();
-    this.#tell('bye');
+    this.#note('bye');
+    this.#tell();
     this.#child.stdin?.end();
     await this.#exited;
   }
 
-  #tell(line: string): void {
-    if (this.#child.stdin?.writable === true) this.#child.stdin.write(`${line}\n`);
+  /**
+   * A hundred starts in one turn of the event loop are one message. Where the tags do not show what the guard does not know
+   * yet, it is told at once.
+   */
+  #note(line: string): void {
+    if (this.#untold === '' && process.platform === 'linux') setImmediate(() => this.#tell());
+    this.#untold += `${line}\n`;
+    if (process.platform !== 'linux') this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#untold !== '' && this.#child.stdin?.writable === true) this.#child.stdin.write(this.#untold);
+    this.#untold = '';
   }
 }

@@ -10,6 +10,7 @@ import type { DependencyState } from './dependency-order.ts';
 import { decideStart, withDependencies } from './dependency-order.ts';
 import { Guard } from './guard.ts';
 import type { LogChannel } from './log-mux.ts';
+import { portConflicts } from './port-preflight.ts';
 import type { ProcessSpec } from './process.ts';
 import { SupervisedProcess } from './process.ts';
 import type { Exit, Signal } from './process-machine.ts';
@@ -56,12 +57,24 @@ export interface RunFiles {
   applied(plan: ReloadPlan): void;
 }
 
+/** Wants to know at once what happens to processes. */
+export interface RunWatcher {
+  started(spec: ProcessSpec, pid: number): void;
+  exited(spec: ProcessSpec, exit: Exit): void;
+  /** The state of a process, or whether it is ready, may be another. */
+  changed(): void;
+}
+
+/** By the name of the process: why it is not started. */
+type Refused = ReadonlyMap<string, readonly string[]>;
+
 export class Supervisor {
   #processes: readonly SupervisedProcess[] = [];
   /** No longer in the files: they leave `processes` when they are over. */
   readonly #leaving = new Set<SupervisedProcess>();
   readonly #log: (spec: ProcessSpec) => LogChannel;
   readonly #files: RunFiles;
+  readonly #watcher: RunWatcher;
   readonly #runTag: string;
   readonly #scan = new ProcessScan();
   /** Instances so far; each has a tag of its own. */
@@ -79,16 +92,18 @@ export class Supervisor {
   #impatience: NodeJS.Timeout | null = null;
   #vigil: NodeJS.Timeout | null = null;
 
-  /** `log` gives the channel of a spec; `files` are for a reload. */
+  /** `log` gives the channel of a spec; `files` are for a reload; `watcher` hears of all that happens. */
   constructor(
     specs: readonly ProcessSpec[],
     log: (spec: ProcessSpec) => LogChannel,
     policy: ExitPolicy,
     files: RunFiles,
+    watcher: RunWatcher,
   ) {
     this.#policy = policy;
     this.#log = log;
     this.#files = files;
+    this.#watcher = watcher;
     this.#runTag = `${process.pid}.${randomBytes(6).toString('hex')}.`;
     this.#guard = new Guard(this.#runTag);
     this.#processes = specs.map((spec) => this.#create(spec));
@@ -102,12 +117,18 @@ export class Supervisor {
   }
 
   #create(spec: ProcessSpec): SupervisedProcess {
-    return new SupervisedProcess(spec, `${this.#runTag}${this.#instances++}`, this.#log(spec), this.#scan, {
-      onStarted: (groupId) => this.#guard.groupStarted(groupId),
+    const tag = `${this.#runTag}${this.#instances++}`;
+    const created: SupervisedProcess = new SupervisedProcess(spec, tag, this.#log(spec), this.#scan, {
+      onStarted: (groupId) => {
+        this.#guard.groupStarted(groupId);
+        this.#watcher.started(created.spec, groupId);
+      },
+      onExited: (exit) => this.#watcher.exited(created.spec, exit),
       onGone: (groupId) => this.#guard.groupOver(groupId),
       onEnded: (exit, wanted, again) => this.#ended(spec.name, exit, wanted, again),
       onChanged: () => this.#changed(),
     });
+    return created;
   }
 
   /** Starts everything; resolves when the run is over and nothing of it is alive. */
@@ -140,6 +161,7 @@ export class Supervisor {
   }
 
   #changed(): void {
+    this.#watcher.changed();
     if (!this.#running) return;
     for (const process of this.#stopping ? [] : this.processes) {
       const { state, spec } = process;
@@ -195,13 +217,16 @@ export class Supervisor {
         const names = named.map((process) => process.spec.name);
         const needed = withDependencies(dependencies, names);
         // Whoever is named is not kept waiting by the delay of a restart.
-        this.#start(this.processes.filter((one) => named.includes(one) || (needed.has(one.spec.name) && one.over)));
+        const wanted = this.processes.filter((one) => named.includes(one) || (needed.has(one.spec.name) && one.over));
+        const refused = await this.#refuse(wanted.filter((one) => one.over).map(({ spec }) => spec));
+        if (this.#stopping) return err('everything is being stopped already');
+        this.#start(wanted.filter(({ spec }) => !refused.has(spec.name)));
         await Promise.all(
           named.map((process) =>
             process.until(() => ['running', 'waiting'].includes(process.state.type) || process.over),
           ),
         );
-        break;
+        return refused.size === 0 ? ok(null) : err(refusal(refused));
       }
       case 'stop':
         await Promise.all(
@@ -283,13 +308,21 @@ export class Supervisor {
       const specs = await this.#files.read();
       if (!specs.ok) return specs;
       if (this.#stopping) return err('everything is being stopped already');
-      const plan = this.#apply(specs.value);
+      const known = new Set(this.processes.map((process) => process.spec.name));
+      const refused = await this.#refuse(specs.value.filter((spec) => !known.has(spec.name)));
+      if (this.#stopping) return err('everything is being stopped already');
+      const plan = this.#apply(specs.value, refused);
       this.#files.applied(plan);
-      return ok(plan);
+      return refused.size === 0 ? ok(plan) : err(`reloaded, but ${refusal(refused)}`);
     });
   }
 
-  #apply(specs: readonly ProcessSpec[]): ReloadPlan {
+  /** Why some of these cannot start now: somebody else listens where they would. */
+  async #refuse(specs: readonly ProcessSpec[]): Promise<Refused> {
+    return specs.length === 0 ? new Map() : (await portConflicts(specs)).refused;
+  }
+
+  #apply(specs: readonly ProcessSpec[], refused: Refused): ReloadPlan {
     const known = new Map(this.processes.map((process) => [process.spec.name, process]));
     const staying = this.processes.filter((process) => !this.#leaving.has(process));
     const plan = planReload(
@@ -302,7 +335,9 @@ export class Supervisor {
       process.adopt(spec);
       // One that was about to leave starts again when its last instance is gone.
       const returns = this.#leaving.delete(process);
-      if (plan.start.includes(spec.name) && !returns) started.push(process);
+      const reasons = refused.get(spec.name);
+      for (const reason of reasons ?? []) process.note(`not started: ${reason}`);
+      if (plan.start.includes(spec.name) && !returns && reasons === undefined) started.push(process);
       const isDown = process.state.type === 'idle' && !process.state.retry;
       const restarts = returns || (plan.restart.includes(spec.name) && !isDown);
       if (restarts) process.restart(this.#policy.stopSignal);
@@ -314,7 +349,7 @@ export class Supervisor {
     this.#start(started);
     for (const process of gone) process.stop(this.#policy.stopSignal);
     this.#changed();
-    return plan;
+    return { ...plan, start: plan.start.filter((name) => !refused.has(name)) };
   }
 
   /** For the moment before the supervisor itself dies. */
@@ -322,9 +357,18 @@ export class Supervisor {
     for (const process of this.processes) process.killNow();
   }
 
+  /** An etcd that ends at once says so in many words; this is the short of it. */
+  async #explain(process: SupervisedProcess): Promise<void> {
+    const reasons = (await this.#refuse([process.spec])).get(process.spec.name) ?? [];
+    if (!this.#stopping && process.state.type !== 'running') for (const reason of reasons) process.note(reason);
+  }
+
   #ended(name: string, exit: Exit, wanted: boolean, again: boolean): void {
     this.#ends.delete(name); // so that the order is that of the last ends
     this.#ends.set(name, { name, exit, stopping: wanted });
+    const process = this.processes.find((one) => one.spec.name === name);
+    if (exit.code !== 0 && !wanted && !this.#stopping && process?.spec.clientUrl !== null && process !== undefined)
+      void this.#explain(process);
     if (exit.code !== 0 && !wanted && !again && this.#policy.exitOnError && !this.#stopping) {
       this.#failure = { name, exit };
       this.stopAll(this.#policy.stopSignal);
@@ -350,4 +394,8 @@ export class Supervisor {
       );
     }
   }
+}
+
+function refusal(refused: Refused): string {
+  return `not started: ${[...refused].map(([name, reasons]) => `${name}: ${reasons.join('; ')}`).join('; ')}`;
 }

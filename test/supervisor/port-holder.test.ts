@@ -30,13 +30,24 @@ describe('where an etcd listens', () => {
   it('is in its flags, or in its environment', () => {
     const command = "etcd --listen-client-urls http://localhost:1,https://[::1]:2 -listen-peer-urls='http://0.0.0.0:3'";
     expect(listenUrlsOf(command, { ETCD_LISTEN_PEER_URLS: 'http://127.0.0.1:9' })).toEqual([
-      { flag: 'listen-client-urls', host: '127.0.0.1', port: 1 },
-      { flag: 'listen-client-urls', host: '::1', port: 2 },
-      { flag: 'listen-peer-urls', host: '0.0.0.0', port: 3 },
+      { flag: 'listen-client-urls', host: '127.0.0.1', port: 1, isDefault: false },
+      { flag: 'listen-client-urls', host: '::1', port: 2, isDefault: false },
+      { flag: 'listen-peer-urls', host: '0.0.0.0', port: 3, isDefault: false },
     ]);
     expect(listenUrlsOf('etcd', { ETCD_LISTEN_PEER_URLS: 'http://127.0.0.1:9' })).toEqual([
-      { flag: 'listen-peer-urls', host: '127.0.0.1', port: 9 },
+      { flag: 'listen-client-urls', host: '127.0.0.1', port: 2379, isDefault: true },
+      { flag: 'listen-peer-urls', host: '127.0.0.1', port: 9, isDefault: false },
     ]);
     expect(listenUrlsOf('etcd --listen-client-urls unix://localhost:m10,http://127.0.0.1:$PORT', {})).toEqual([]);
+  });
+
+  it('is where etcd does by itself, if nothing names another place or could', () => {
+    const ports = (command: string, env = {}) => listenUrlsOf(command, env).map((url) => url.port);
+    expect(ports('etcd --name a')).toEqual([2379, 2380]);
+    expect(ports('exec /usr/bin/etcd --listen-client-urls=http://127.0.0.1:7')).toEqual([7, 2380]);
+    for (const command of ['etcd $FLAGS', 'etcd --config-file x.yaml', 'etcd --version', 'etcd gateway start']) {
+      expect(ports(command)).toEqual([]);
+    }
+    expect(ports('etcd', { ETCD_CONFIG_FILE: 'x.yaml' })).toEqual([]);
   });
 });

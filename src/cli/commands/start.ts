@@ -14,6 +14,7 @@ import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-memb
 import { clientUrl, clientUrlOf, memberEnv } from '../../supervisor/etcd-members.ts';
 import type { Spec } from '../../supervisor/plan.ts';
 import { programOf } from '../../supervisor/plan.ts';
+import { portConflicts } from '../../supervisor/port-preflight.ts';
 import type { ProcessSpec } from '../../supervisor/process.ts';
 import type { ReadyCheck } from '../../supervisor/ready-check.ts';
 import { defaultTiming } from '../../supervisor/ready-check.ts';
@@ -25,7 +26,6 @@ import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { Planned, RunRequest } from '../planned-specs.ts';
 import { clustersOf, planAll } from '../planned-specs.ts';
-import { checkPorts } from '../port-preflight.ts';
 import { configFile, readConfig } from '../read-config.ts';
 import { readEnvFiles } from '../read-env.ts';
 import { complain, withComplaints } from '../read-procfile.ts';
@@ -44,7 +44,7 @@ export async function start(request: RunRequest): Promise<number> {
   try {
     const prepared = await prepare(first.value, [], request, etcd.value, admin, fabric);
     if (!prepared.ok) return prepared.error;
-    if (!(await checkPorts(prepared.value.map((one) => one.process)))) return exitCode.failed;
+    if (!(await portsAreFree(prepared.value.map((one) => one.process)))) return exitCode.failed;
     const again = async (before: readonly Spec[]): Promise<Result<readonly Prepared[], string>> => {
       const { value, complaints } = await withComplaints(async () => {
         const read = await readFiles(request);
@@ -66,6 +66,14 @@ function adminFolder(): AdminFolder | null {
   if (folder.ok) return folder.value;
   complain(`warning: no faults, and no news of elections at once: ${folder.error}`);
   return null;
+}
+
+/** False after saying why something could not listen. */
+async function portsAreFree(specs: readonly ProcessSpec[]): Promise<boolean> {
+  const { refused, warnings } = await portConflicts(specs);
+  for (const warning of warnings) complain(`warning: ${warning}`);
+  for (const [name, reasons] of refused) for (const reason of reasons) complain(`${name}: ${reason}`);
+  return refused.size === 0;
 }
 
 /** What the files say. */
