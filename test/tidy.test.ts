@@ -80,7 +80,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/chaos': ['src/supervisor', 'src/client', 'src/base'],
   // Of the supervisor and the faults only types and pure models.
   'src/ui': ['src/supervisor', 'src/chaos', 'src/base'],
-  'src/cli': ['src/ui', 'src/chaos', 'src/supervisor', 'src/base'],
+  'src/cli': ['src/ui', 'src/chaos', 'src/supervisor', 'src/client', 'src/base'],
 };
 
 const pureFolders = [

@@ -4,6 +4,7 @@ import type { RunStatus } from '../supervisor/control-protocol.ts';
 import type { Handler } from '../supervisor/control-server.ts';
 import { ControlServer } from '../supervisor/control-server.ts';
 import { readOrMakeToken } from '../supervisor/control-token.ts';
+import type { Observer } from '../supervisor/observe/observer.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import { sourceOf, tokenFileOf } from './control-target.ts';
 import type { RunRequest } from './planned-specs.ts';
@@ -16,10 +17,11 @@ export interface RunControl {
 /** Says why there is no control where there should be: the processes run all the same. `history` is the folder of the logs. */
 export async function openControl(
   supervisor: Supervisor,
+  observer: Observer,
   request: RunRequest,
   history: string | null,
 ): Promise<RunControl> {
-  const handler = handlerOf(supervisor, request, history);
+  const handler = handlerOf(supervisor, observer, request, history);
   const servers: ControlServer[] = [];
   try {
     if (request.options['rpc-server']) servers.push(...(await onSocket(request, handler)));
@@ -36,7 +38,12 @@ export async function openControl(
   };
 }
 
-function handlerOf(supervisor: Supervisor, { options, given }: RunRequest, history: string | null): Handler {
+function handlerOf(
+  supervisor: Supervisor,
+  observer: Observer,
+  { options, given }: RunRequest,
+  history: string | null,
+): Handler {
   const startedAt = new Date();
   const source = sourceText(sourceOf(options, given));
   const status = (): RunStatus => ({
@@ -47,9 +54,21 @@ function handlerOf(supervisor: Supervisor, { options, given }: RunRequest, histo
     history,
     processes: supervisor.processes.map((one) => one.status(new Date())),
   });
-  return async (request) => {
-    const done = await supervisor.obey(request);
-    return done.ok ? { ok: true, status: status() } : { ok: false, error: done.error };
+  return {
+    answer: async (request) => {
+      if (request.command === 'events') return { ok: true, status: status() };
+      if (request.command === 'observation') {
+        const observation = await observer.look();
+        return { ok: true, status: status(), observation };
+      }
+      const done = await supervisor.obey(request);
+      return done.ok ? { ok: true, status: status() } : { ok: false, error: done.error };
+    },
+    follow: (sinceMs, hear) => {
+      const past = sinceMs === null ? [] : observer.observation().events.filter((event) => event.atMs >= sinceMs);
+      for (const event of past) hear(event);
+      return observer.follow(hear);
+    },
   };
 }
 

@@ -5,6 +5,8 @@ import { ok } from '../base/result.ts';
 import { displayWidth } from '../supervisor/display-width.ts';
 import type { LogChannel } from '../supervisor/log-mux.ts';
 import { LogMux } from '../supervisor/log-mux.ts';
+import { runEventRecord } from '../supervisor/ndjson-format.ts';
+import { Observer } from '../supervisor/observe/observer.ts';
 import { standardOutput } from '../supervisor/output.ts';
 import type { Spec } from '../supervisor/plan.ts';
 import type { ProcessSpec } from '../supervisor/process.ts';
@@ -49,10 +51,18 @@ export async function supervise(
   };
   const mux = new LogMux(output, options.output === 'ndjson' ? 'ndjson' : text);
   const history = openHistory(request);
+  const observer = new Observer({
+    colourIndexOf: (name) => specs.find((spec) => spec.name === name)?.colourIndex ?? 0,
+    openProbe: async () => new (await import('../client/member-probe.ts')).MemberProbe(),
+  });
+  const observing = new AbortController();
   const channels = new Map<string, LogChannel>();
   const open = (added: readonly Spec[]) => {
     for (const { name, colourIndex } of added) {
-      if (!channels.has(name)) channels.set(name, mux.channel(name, colourIndex, history.writerOf(name)));
+      if (channels.has(name)) continue;
+      const channel = mux.channel(name, colourIndex, history.writerOf(name));
+      channel.listen(observer.tap(name), observing.signal);
+      channels.set(name, channel);
     }
   };
   open(specs);
@@ -75,7 +85,12 @@ export async function supervise(
   };
   const applied = (plan: ReloadPlan) => complain(`reloaded: ${describeReload(plan)}`);
   const started = prepared.map((one) => one.process);
-  const supervisor = new Supervisor(started, log, policy, { read, applied });
+  const supervisor = new Supervisor(started, log, policy, { read, applied }, observer);
+  observer.watch(() => supervisor.processes);
+  if (options.output === 'ndjson') {
+    const sinceStartMs = (atMs: number) => Math.max(0, performance.now() - (Date.now() - atMs));
+    observer.follow((event) => output.write(runEventRecord(event, sinceStartMs(event.atMs))));
+  }
 
   output.onClosed = () => supervisor.stopAll(policy.stopSignal);
   process.stderr.on('error', () => supervisor.stopAll(policy.stopSignal));
@@ -92,10 +107,11 @@ export async function supervise(
     },
     () => void supervisor.reload(),
   );
-  const control = await openControl(supervisor, request, history.folder);
+  const control = await openControl(supervisor, observer, request, history.folder);
 
   const result = await supervisor.run();
   await control.close();
+  observer.close();
   // A slow reader gets everything, as long as the user has the patience.
   await Promise.race([output.flush(flushPatienceMs), givenUp]);
   await history.close();

@@ -1,7 +1,8 @@
 /** Asks a supervisor through its socket. */
 import type { Socket } from 'node:net';
 import { createConnection } from 'node:net';
-import type { ControlReply, ControlRequest } from './control-protocol.ts';
+import type { ControlReply, ControlRequest, EventLine, LookRequest } from './control-protocol.ts';
+import type { RunEvent } from './observe/model.ts';
 
 /** How long a supervisor may take to say that it is there; one that was stopped (Ctrl-Z) says nothing. */
 const statusTimeoutMs = 2_000;
@@ -10,12 +11,13 @@ const statusTimeoutMs = 2_000;
 export type ControlAddress = string | { readonly host: string; readonly port: number; readonly token: string };
 
 /** The reply, or null if nobody answers at `address`. Only a `status` has a time limit: the others take as long as what they do. */
-export function askSupervisor(address: ControlAddress, request: ControlRequest): Promise<ControlReply | null> {
+export function askSupervisor(
+  address: ControlAddress,
+  request: ControlRequest | LookRequest,
+): Promise<ControlReply | null> {
   return new Promise((resolve) => {
     let text = '';
-    const isPath = typeof address === 'string';
-    const sent = isPath ? request : { ...request, token: address.token };
-    const socket = connect(address, () => socket.write(`${JSON.stringify(sent)}\n`));
+    const socket = connect(address, () => socket.write(requestLine(address, request)));
     if (request.command === 'status') socket.setTimeout(statusTimeoutMs, () => socket.destroy());
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
@@ -23,7 +25,37 @@ export function askSupervisor(address: ControlAddress, request: ControlRequest):
       if (text.includes('\n')) socket.end();
     });
     socket.on('error', () => resolve(null));
-    socket.on('close', () => resolve(parseReply(text)));
+    socket.on('close', () => resolve(parseLine<ControlReply>(text)));
+  });
+}
+
+/**
+ * Hears the events of a run, those since `sinceMs` (Unix time) first if it is not null. Resolves to null when the supervisor closes its
+ * end, else to why it does not tell.
+ */
+export function followSupervisor(
+  address: ControlAddress,
+  sinceMs: number | null,
+  hear: (event: RunEvent) => void,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    let text = '';
+    let refusal: string | null = 'nobody answers';
+    const socket = connect(address, () => socket.write(requestLine(address, { command: 'events', sinceMs })));
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        const line = text.slice(0, end + 1);
+        text = text.slice(end + 1);
+        const heard = parseLine<ControlReply | EventLine>(line);
+        if (heard === null) continue;
+        if ('event' in heard) hear(heard.event);
+        else refusal = heard.ok ? null : heard.error;
+      }
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(refusal));
   });
 }
 
@@ -42,11 +74,17 @@ function connect(address: ControlAddress, connected: () => void): Socket {
   return createConnection({ host: address.host, port: address.port }, connected);
 }
 
-function parseReply(text: string): ControlReply | null {
+function requestLine(address: ControlAddress, request: ControlRequest | LookRequest): string {
+  const sent = typeof address === 'string' ? request : { ...request, token: address.token };
+  return `${JSON.stringify(sent)}\n`;
+}
+
+/** Null if it is not whole. */
+function parseLine<T>(text: string): T | null {
   if (!text.endsWith('\n')) return null;
   try {
-    // A supervisor of this user and, but for its age, this program: its replies are what the protocol says.
-    return JSON.parse(text) as ControlReply;
+    // A supervisor of this user and, but for its age, this program: its lines are what the protocol says.
+    return JSON.parse(text) as T;
   } catch {
     return null;
   }

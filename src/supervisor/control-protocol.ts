@@ -8,6 +8,7 @@
  */
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
+import type { Observation, RunEvent } from './observe/model.ts';
 import type { Exit } from './process-machine.ts';
 
 export const controlCommands = [
@@ -28,8 +29,22 @@ export interface ControlRequest {
   readonly names: readonly string[];
 }
 
+/** Asks what is known of the run; nothing is done to it. */
+export type LookRequest =
+  | { readonly command: 'observation' }
+  /**
+   * The reply is followed by events, an `EventLine` each, those since `sinceMs` (Unix time) first if it is not null, until either side
+   * closes the connection. It takes no more requests.
+   */
+  | { readonly command: 'events'; readonly sinceMs: number | null };
+
+export interface EventLine {
+  readonly event: RunEvent;
+}
+
 export type ControlReply =
-  | { readonly ok: true; readonly status: RunStatus }
+  /** `observation` if that was asked for. */
+  | { readonly ok: true; readonly status: RunStatus; readonly observation?: Observation }
   | { readonly ok: false; readonly error: string };
 
 /** Also what `status --json` prints. Fields are only ever added; a change of meaning raises `version`. */
@@ -68,7 +83,7 @@ export interface ProcessStatus {
 export const requestBytesMax = 64 * 1024;
 
 /** Reads one line. The error goes back to the sender. */
-export function parseRequest(line: string): Result<ControlRequest, string> {
+export function parseRequest(line: string): Result<ControlRequest | LookRequest, string> {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -76,6 +91,11 @@ export function parseRequest(line: string): Result<ControlRequest, string> {
     return err('a request is one line of JSON');
   }
   if (typeof value !== 'object' || value === null || !('command' in value)) return err('a request has a command');
+  if (value.command === 'observation') return ok({ command: 'observation' });
+  if (value.command === 'events') {
+    const sinceMs = 'sinceMs' in value && typeof value.sinceMs === 'number' ? value.sinceMs : null;
+    return ok({ command: 'events', sinceMs });
+  }
   const command = controlCommands.find((one) => one === value.command);
   if (command === undefined) return err(`unknown command ${String(value.command)}`);
   const names: unknown = 'names' in value ? value.names : [];

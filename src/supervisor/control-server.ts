@@ -2,17 +2,27 @@
 import { chmodSync, unlinkSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
+import type { Result } from '../base/result.ts';
+import { err } from '../base/result.ts';
 import { askSupervisor } from './control-client.ts';
-import type { ControlReply, ControlRequest, RunStatus } from './control-protocol.ts';
+import type { ControlReply, ControlRequest, EventLine, LookRequest, RunStatus } from './control-protocol.ts';
 import { parseRequest, requestBytesMax, tokenOf } from './control-protocol.ts';
 import { isToken } from './control-token.ts';
+import type { RunEvent } from './observe/model.ts';
 
 /** More are turned away. */
 const connectionsMax = 64;
 /** How long the last answers may take to be read. */
 const farewellMs = 500;
 
-export type Handler = (request: ControlRequest) => Promise<ControlReply>;
+/** A follower that leaves more than this unread is cut off. */
+const unreadBytesMax = 1024 * 1024;
+
+export interface Handler {
+  answer(request: ControlRequest | LookRequest): Promise<ControlReply>;
+  /** Calls `hear` for events, those since `sinceMs` first if it is not null, until the result is called. */
+  follow(sinceMs: number | null, hear: (event: RunEvent) => void): () => void;
+}
 
 export type Listening =
   | { readonly type: 'listening'; readonly server: ControlServer }
@@ -97,9 +107,13 @@ export class ControlServer {
         pending = pending.slice(end + 1);
         const answered: Promise<void> = last
           .then(async () => {
-            const reply = await this.#answer(line);
+            const request = this.#read(line);
+            const reply: ControlReply = request.ok
+              ? await this.#handler.answer(request.value)
+              : { ok: false, error: request.error };
             if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`);
-            if (this.#token !== null && !isToken(tokenOf(line), this.#token)) socket.end();
+            if (!this.#isAllowed(line)) socket.end();
+            if (request.ok && request.value.command === 'events') this.#follow(socket, request.value.sinceMs);
           })
           .finally(() => this.#answering.delete(answered));
         this.#answering.add(answered);
@@ -109,12 +123,24 @@ export class ControlServer {
     });
   }
 
-  async #answer(line: string): Promise<ControlReply> {
-    if (this.#token !== null && !isToken(tokenOf(line), this.#token)) {
-      return { ok: false, error: 'the token is wrong or missing' };
-    }
-    const request = parseRequest(line);
-    return request.ok ? await this.#handler(request.value) : { ok: false, error: request.error };
+  #isAllowed(line: string): boolean {
+    return this.#token === null || isToken(tokenOf(line), this.#token);
+  }
+
+  #read(line: string): Result<ControlRequest | LookRequest, string> {
+    return this.#isAllowed(line) ? parseRequest(line) : err('the token is wrong or missing');
+  }
+
+  #follow(socket: Socket, sinceMs: number | null): void {
+    socket.removeAllListeners('data');
+    socket.resume(); // so that its end is seen
+    const end = this.#handler.follow(sinceMs, (event) => {
+      const line: EventLine = { event };
+      if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
+      if (socket.writableLength > unreadBytesMax) socket.destroy();
+    });
+    if (socket.destroyed) end();
+    else socket.once('close', end);
   }
 }
 

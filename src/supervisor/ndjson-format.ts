@@ -1,4 +1,6 @@
 /** The log as one JSON object a line, for programs: lines of processes, and what the supervisor does. Pure but for Buffer. */
+import { eventText } from './observe/event-text.ts';
+import type { RunEvent } from './observe/model.ts';
 import type { Exit } from './process-machine.ts';
 
 /** What happened to a process, beside the text that people read of it. */
@@ -47,8 +49,20 @@ export function eventRecord(text: string, head: RecordHead, event: LogEvent): Bu
   return Buffer.from(`${headJson(head)},${more}\n`);
 }
 
+/** `{"time":"…","monotonicMs":12.3,"event":"leader-changed","cluster":"…","from":"etcd1",…,"text":"…"}`: about no single process. */
+export function runEventRecord(event: RunEvent, monotonicMs: number): Buffer {
+  const { type, atMs, ...fields } = event;
+  const time = new Date(atMs).toISOString();
+  const head = { time, monotonicMs: rounded(monotonicMs) };
+  return Buffer.from(`${JSON.stringify({ ...head, event: type, ...fields, text: eventText(event) })}\n`);
+}
+
 /** The beginning of a record, up to where more fields go. */
 function headJson({ time, monotonicMs, process }: RecordHead): string {
-  const fields = { time: time.toISOString(), monotonicMs: Math.round(monotonicMs * 1000) / 1000, process };
+  const fields = { time: time.toISOString(), monotonicMs: rounded(monotonicMs), process };
   return JSON.stringify(fields).slice(0, -1);
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }

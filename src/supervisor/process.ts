@@ -44,6 +44,8 @@ export interface ProcessSpec {
 export interface ProcessEvents {
   /** It runs, as the process group of this id. */
   onStarted(groupId: number): void;
+  /** The process itself has ended; something of its group may still be alive. */
+  onExited(exit: Exit): void;
   /** Nothing of the group is alive any more. */
   onGone(groupId: number): void;
   /**
@@ -298,6 +300,7 @@ export class SupervisedProcess {
     if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr', child.pid);
     child.once('exit', (code, signal) => {
       this.#stopWatching();
+      this.#events.onExited({ code, signal });
       this.#feed({ type: 'exited', exit: { code, signal } });
     });
     this.#watchReadiness({ ...this.#spec.env, [tagVariable]: tag });

@@ -1,0 +1,70 @@
+/** Looks at etcds from outside, whatever they are: Maintenance.Status, and their HTTP pages. */
+import type { Result } from '../base/result.ts';
+import { err, ok } from '../base/result.ts';
+import { statusResponse } from '../proto/etcdserverpb-maintenance.ts';
+import { httpGet } from './http-get.ts';
+import { UnaryConnection } from './unary-call.ts';
+
+/** Ids are unpadded hex, as etcd logs them. */
+export interface MemberStatus {
+  readonly memberId: string;
+  readonly clusterId: string;
+  readonly version: string;
+  readonly term: number;
+  /** "0": it knows of none. */
+  readonly leader: string;
+  readonly isLearner: boolean;
+  /** Committed. */
+  readonly raftIndex: number;
+  readonly appliedIndex: number;
+  readonly dbBytes: number;
+  /** 0 where the etcd does not tell. */
+  readonly dbInUseBytes: number;
+}
+
+const noBytes = new Uint8Array(0);
+
+export class MemberProbe {
+  readonly #connections = new Map<string, UnaryConnection>();
+
+  /** The error says why there is no status. */
+  async status(url: string, timeoutMs: number): Promise<Result<MemberStatus, string>> {
+    const connection = this.#connections.get(url) ?? new UnaryConnection(url);
+    this.#connections.set(url, connection);
+    const answer = await connection.call('/etcdserverpb.Maintenance/Status', noBytes, timeoutMs);
+    return answer.ok ? parseStatus(answer.value) : answer;
+  }
+
+  /** The page at `path`, if the etcd gives it with status 200; else why not. */
+  async page(url: string, path: string, timeoutMs: number): Promise<Result<string, string>> {
+    const answer = await httpGet(new URL(path, url).href, timeoutMs);
+    if (!answer.ok) return answer;
+    return answer.value.status === 200 ? ok(answer.value.body) : err(`${path} answers ${answer.value.status}`);
+  }
+
+  close(): void {
+    for (const connection of this.#connections.values()) connection.close();
+    this.#connections.clear();
+  }
+}
+
+function parseStatus(bytes: Buffer): Result<MemberStatus, string> {
+  try {
+    const { header, version, leader, isLearner, raftTerm, raftIndex, raftAppliedIndex, dbSize, dbSizeInUse } =
+      statusResponse.decode(bytes);
+    return ok({
+      memberId: (header?.memberId ?? 0n).toString(16),
+      clusterId: (header?.clusterId ?? 0n).toString(16),
+      version,
+      term: raftTerm,
+      leader: leader.toString(16),
+      isLearner,
+      raftIndex,
+      appliedIndex: raftAppliedIndex,
+      dbBytes: dbSize,
+      dbInUseBytes: dbSizeInUse,
+    });
+  } catch (error) {
+    return err(error instanceof Error ? error.message : String(error));
+  }
+}
