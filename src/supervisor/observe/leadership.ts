@@ -80,12 +80,14 @@ interface Standing {
   readonly alive: boolean;
   /** The highest term that it was seen to campaign for. */
   readonly wanted: number;
+  /** The newest term in which this instance knew a leader; 0 before. */
+  readonly followed: number;
 }
 
 /** A leader that goes so much later than a fault hit it goes for another reason. Longer than any election should take. */
 export const faultReachMs = 10_000;
 
-const silent = { term: 0, role: 'follower', leader: '0', alive: false, wanted: 0 } as const;
+const silent = { term: 0, role: 'follower', leader: '0', alive: false, wanted: 0, followed: 0 } as const;
 
 export const noLeadership: Leadership = { clusters: new Map(), faults: [], down: new Set() };
 
@@ -207,7 +209,8 @@ function standingOf(claim: Claim, old: Standing | undefined): Standing {
   const campaigns = role === 'candidate' ? term : role === 'pre-candidate' ? term + 1 : 0;
   // Terms that a member has lost with its data it campaigns for again.
   const wanted = old === undefined || term < old.term ? 0 : old.wanted;
-  return { process, term, role, leader, alive: true, wanted: Math.max(wanted, campaigns) };
+  const followed = leader === '0' ? (old?.alive === true ? old.followed : 0) : term;
+  return { process, term, role, leader, alive: true, wanted: Math.max(wanted, campaigns), followed };
 }
 
 function roleOf({ leader, member }: Claim, same: Standing | null): Role {
@@ -252,7 +255,10 @@ function isBornAgain({ members, term }: Cluster): boolean {
 
 /** True if the leader says itself that it does not lead, or a majority has turned from it. */
 function isLost({ members, term, leader }: Cluster): boolean {
-  const turned = (one: Standing | undefined) => one?.alive === true && one.term >= term && one.leader !== leader;
+  // One that has not heard of the leader yet has not turned from it.
+  const knew = (one: Standing) => one.followed === term || one.term > term || one.role === 'pre-candidate';
+  const turned = (one: Standing | undefined) =>
+    one?.alive === true && one.term >= term && one.leader !== leader && knew(one);
   if (leader !== null && turned(members.get(leader))) return true;
   return [...members.values()].filter(turned).length >= quorumOf(members);
 }

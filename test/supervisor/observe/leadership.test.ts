@@ -111,6 +111,19 @@ describe('leadership', () => {
     expect(leader).toBeNull();
   });
 
+  it('does not take a leader for lost that the others have yet to hear of', () => {
+    const { events } = run([
+      says('a', 2, 'leader', 'a'),
+      says('b', 2, 'follower', null),
+      says('c', 2, 'candidate', null),
+      says('b', 2, 'follower', 'a'),
+      says('c', 2, 'follower', 'a'),
+    ]);
+    expect(brief(events).filter((text) => !text.includes('wants'))).toEqual(['- → a in 2 after -']);
+    const others = run([says('a', 2, 'candidate', null), says('b', 2, 'follower', 'a'), says('a', 2, 'leader', 'a')]);
+    expect(brief(others.events)).toEqual(['a wants 2', '- → a in 2 after -']);
+  });
+
   it('finds a leader again that was taken for lost and leads on in its term', () => {
     const { events } = run([
       ...aLeads,
