@@ -16,6 +16,11 @@ export function debianEtcdctl(): string | null {
   return existsSync('/usr/bin/etcdctl') ? '/usr/bin/etcdctl' : null;
 }
 
+/** Debian's etcd 3.4.23, or null. */
+export function debianEtcd(): string | null {
+  return existsSync('/usr/bin/etcd') ? '/usr/bin/etcd' : null;
+}
+
 export interface Run {
   readonly code: number;
   readonly stdout: string;

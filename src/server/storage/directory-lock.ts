@@ -36,6 +36,19 @@ export async function lockDirectory(directory: string, options: LockOptions = {}
   }
 }
 
+/**
+ * Locks a file that exists as bbolt does (flock(2)), so that neither etcd nor its tools open it meanwhile. Where there is no flock(1) it is
+ * not locked: the lock of its directory must do.
+ */
+export async function lockFile(path: string, options: LockOptions = {}): Promise<Result<Release, LockError>> {
+  try {
+    return (await lockDescriptor(path, options.flockCommand ?? 'flock')) ?? ok(async () => undefined);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return err({ type: 'failed', message: `cannot lock ${path}: ${reason}`, cause });
+  }
+}
+
 /** Null if there is no flock(1). */
 async function lockDescriptor(directory: string, command: string): Promise<Result<Release, LockError> | null> {
   const handle = await fs.open(directory, 'r');
