@@ -4,15 +4,16 @@
 import http from 'node:http';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { adminSocketVariable } from '../base/admin-protocol.ts';
 import { pathErrorText } from '../base/go-errno.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { ClaimedPort } from './claimed-port.ts';
+import type { Admin } from './admin/admin.ts';
 import { formatId } from './cluster/ids.ts';
 import type { EtcdConfig } from './config/config.ts';
 import { startFields } from './config/describe.ts';
 import { gateStates } from './config/feature-gates.ts';
-import type { EtcdUrl } from './config/urls.ts';
-import { clientConnectionsMax, descriptorLimit } from './descriptors.ts';
+import { type EtcdUrl, isSecure } from './config/urls.ts';
 import { type HttpOptions, httpHandler, metricsHandler, versionJson } from './gateway/http.ts';
 import { createClientPort } from './grpc/client-port.ts';
 import { http1Options } from './grpc/http1-options.ts';
@@ -23,6 +24,7 @@ import { registerHealth } from './grpc/services/health.ts';
 import { registerKv } from './grpc/services/kv.ts';
 import { registerMaintenance } from './grpc/services/maintenance.ts';
 import { registerNotServed } from './grpc/services/not-served.ts';
+import { claimListeners, type Listener, type Listeners, serveListeners } from './listeners.ts';
 import type { Logger } from './log/logger.ts';
 import { Member, serverVersion } from './member/member.ts';
 import { type OpenedLog, openLog, walFolder } from './member/open.ts';
@@ -36,6 +38,8 @@ import { fetchVersions } from './peer-versions.ts';
 import { lockDirectory } from './storage/directory-lock.ts';
 import { nodeDisk } from './storage/node-disk.ts';
 import { walExists } from './storage/wal/read.ts';
+import type { ClientTls } from './tls/credentials.ts';
+import type { MemberTls } from './tls/open.ts';
 
 const minClusterVersion = '3.0.0';
 
@@ -71,11 +75,29 @@ class Opened {
   }
 }
 
-interface Ports {
-  readonly peer: readonly ClaimedPort[];
-  readonly client: readonly ClaimedPort[];
-  readonly clientHttp: readonly ClaimedPort[];
-  readonly metrics: readonly ClaimedPort[];
+/** Null without any certificate or https URL: the code for it is not even loaded. */
+async function openTls(config: EtcdConfig, logger: Logger): Promise<Result<MemberTls | null, string>> {
+  const { client, peer } = config.tls;
+  const urls = [
+    ...config.listenPeerUrls,
+    ...config.listenClientUrls,
+    ...config.listenClientHttpUrls,
+    ...config.listenMetricsUrls,
+  ];
+  const files = [client, peer].flatMap((side) => [side.certFile, side.keyFile, side.trustedCaFile]);
+  const wanted = urls.some(isSecure) || client.auto || peer.auto || files.some((file) => file !== '');
+  if (!wanted && !config.initialCluster.includes('https://')) return ok(null);
+  const { openMemberTls } = await import('./tls/open.ts');
+  return openMemberTls(config, nodeClock.now(), logger.at('tls/open.ts'));
+}
+
+/** Null unless the environment names a socket: the code for it is not even loaded. */
+async function openAdmin(config: EtcdConfig, logger: Logger): Promise<Admin | null> {
+  const path = process.env[adminSocketVariable] ?? '';
+  if (path === '') return null;
+  const { Admin } = await import('./admin/admin.ts');
+  const log = logger.at('admin/admin.ts');
+  return Admin.open({ path, name: config.name, clock: nodeClock, random: nodeRandom, logger: log });
 }
 
 /**
@@ -99,12 +121,17 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   const metrics = all.member;
   // The lock takes a process of its own to get: it is asked for first, and waited for when it is needed.
   const locking = lockMember(config);
-  const ports = await claimPorts(config, logger, opened);
+  const ports = await claimListeners(config, logger, (port) => opened.add(() => port.close()));
   const lock = await locking;
   if (lock.ok) opened.add(lock.value);
   if (!ports.ok) return ports;
   if (!lock.ok) return lock;
-  const log = await openMemberLog(config, logger, metrics, opened);
+  const tls = await openTls(config, logger);
+  if (!tls.ok) return tls;
+  const toPeers = tls.value?.toPeers ?? (() => ({}));
+  const admin = await openAdmin(config, logger);
+  if (admin !== null) opened.add(() => admin.close());
+  const log = await openMemberLog(config, logger, metrics, toPeers, admin, opened);
   if (!log.ok) return log;
 
   let end: (reason: EndReason) => void = () => {};
@@ -122,20 +149,22 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     },
     soon: (callback) => process.nextTick(callback),
     connect: (self) => {
-      const transport = connectPeers(config, logger, metrics, self, () => end({ type: 'removed' }));
+      const transport = connectPeers(config, logger, metrics, self, toPeers, admin, () => end({ type: 'removed' }));
+      admin?.attach(self, transport);
       transports.push(transport);
       return transport;
     },
-    peerVersions: (members) => fetchVersions(members, logger.at('peer-versions.ts')),
+    peerVersions: (members) => fetchVersions(members, logger.at('peer-versions.ts'), toPeers),
     failed: (error) => end({ type: 'failed', error }),
     removed: () => end({ type: 'removed' }),
+    ...(admin !== null && { raftChanged: admin.raftChanged }),
   });
   opened.add(async () => member.stop());
   observeMember(all.registry, metrics, member);
   member.start();
   for (const transport of transports) {
     opened.add(() => transport.close());
-    servePeers(ports.value.peer, transport, logger, opened);
+    servePeers(ports.value.peer, tls.value, transport, logger, opened);
   }
   logger.info('now serving peer/client/metrics', {
     'local-member-id': formatId(member.memberId),
@@ -149,7 +178,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   let stopping: Promise<void> | null = null;
   const clients = new Opened();
   const published = member.publish().then(() => {
-    if (stopping === null) serveClients(config, logger, all, member, ports.value, clients);
+    if (stopping === null) serveClients(config, logger, all, member, ports.value, tls.value, clients);
   });
   const stop = async (): Promise<void> => {
     logger.info('closing etcd server', { name: config.name, 'data-dir': config.dataDir });
@@ -169,37 +198,6 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   });
 }
 
-/** Ports come first, as in etcd: one that is in use is the commonest mistake, and is told before anything is written. */
-async function claimPorts(config: EtcdConfig, logger: Logger, opened: Opened): Promise<Result<Ports, string>> {
-  const claim = async (
-    urls: readonly EtcdUrl[],
-    connectionsMax = Number.POSITIVE_INFINITY,
-  ): Promise<Result<readonly ClaimedPort[], string>> => {
-    const claimed: ClaimedPort[] = [];
-    for (const url of urls) {
-      const port = await ClaimedPort.claim(url, connectionsMax);
-      if (!port.ok) return port;
-      opened.add(() => port.value.close());
-      claimed.push(port.value);
-    }
-    return ok(claimed);
-  };
-  logger.info('configuring peer listeners', { 'listen-peer-urls': texts(config.listenPeerUrls) });
-  const peer = await claim(config.listenPeerUrls);
-  if (!peer.ok) return peer;
-  logger.info('configuring client listeners', { 'listen-client-urls': texts(config.listenClientUrls) });
-  const listeners = config.listenClientUrls.length + config.listenClientHttpUrls.length;
-  const connectionsMax = clientConnectionsMax(descriptorLimit(), listeners);
-  if (!connectionsMax.ok) return connectionsMax;
-  const client = await claim(config.listenClientUrls, connectionsMax.value);
-  if (!client.ok) return client;
-  const clientHttp = await claim(config.listenClientHttpUrls, connectionsMax.value);
-  if (!clientHttp.ok) return clientHttp;
-  const metrics = await claim(config.listenMetricsUrls);
-  if (!metrics.ok) return metrics;
-  return ok({ peer: peer.value, client: client.value, clientHttp: clientHttp.value, metrics: metrics.value });
-}
-
 async function lockMember(config: EtcdConfig): Promise<Result<() => Promise<void>, string>> {
   const folder = join(config.dataDir, 'member');
   try {
@@ -215,6 +213,8 @@ async function openMemberLog(
   config: EtcdConfig,
   logger: Logger,
   metrics: MemberMetrics,
+  toPeers: () => ClientTls,
+  admin: Admin | null,
   opened: Opened,
 ): Promise<Result<OpenedLog, string>> {
   const memberInitialized = await walExists(nodeDisk, walFolder(config));
@@ -228,7 +228,9 @@ async function openMemberLog(
     'starting an etcd server',
     startFields(config, { version: serverVersion, memberInitialized, processors }),
   );
-  const log = await openLog(config, nodeDisk, nodeClock, logger, walHooks(metrics, logger));
+  const disk = admin?.disk(nodeDisk) ?? nodeDisk;
+  const hooks = walHooks(metrics, logger);
+  const log = await openLog(config, disk, nodeClock, logger, admin?.walHooks(hooks) ?? hooks, toPeers);
   if (!log.ok) return log;
   opened.add(() => log.value.wal.close());
   const ids = { 'cluster-id': formatId(log.value.clusterId), 'local-member-id': formatId(log.value.memberId) };
@@ -243,6 +245,8 @@ function connectPeers(
   logger: Logger,
   metrics: MemberMetrics,
   member: Member,
+  tls: () => ClientTls,
+  admin: Admin | null,
   removed: () => void,
 ): PeerTransport {
   return new PeerTransport({
@@ -264,18 +268,26 @@ function connectPeers(
     versionJson: () => versionJson(member, serverVersion),
     membersJson: () => member.membership.json(),
     metrics: peerMetrics(metrics),
+    tls,
+    ...(admin !== null && { faults: admin.linkFaults }),
   });
 }
 
-function servePeers(ports: readonly ClaimedPort[], transport: PeerTransport, logger: Logger, opened: Opened): void {
+function servePeers(
+  listeners: readonly Listener[],
+  tls: MemberTls | null,
+  transport: PeerTransport,
+  logger: Logger,
+  opened: Opened,
+): void {
   const server = createPeerPort({ handler: transport.handler });
   opened.add(() => server.close());
-  for (const port of ports) {
-    const { address } = port.url;
+  for (const { address } of listeners) {
     logger.info('serving peer traffic', { address });
     opened.add(async () => logger.info('stopped serving peer traffic', { address }));
-    port.serve((socket) => server.accept(socket));
   }
+  const accept = (connection: Duplex) => server.accept(connection);
+  serveListeners(listeners, { side: 'peer', protocols: ['http/1.1'], accept }, tls);
 }
 
 function serveClients(
@@ -283,7 +295,8 @@ function serveClients(
   logger: Logger,
   metrics: AllMetrics,
   member: Member,
-  ports: Ports,
+  listeners: Listeners,
+  tls: MemberTls | null,
   opened: Opened,
 ): void {
   const grpc = new GrpcServer({ maxRecvBytes: config.maxRequestBytes + grpcOverheadBytes });
@@ -306,23 +319,26 @@ function serveClients(
   logger.info('ready to serve client requests');
   logger.info('grpc service status changed', { service: '', status: 'SERVING' });
   // As in etcd, HTTP leaves the client URLs when it has URLs of its own.
-  const http1 = ports.clientHttp.length > 0 ? null : httpHandler(options);
+  const http1 = listeners.clientHttp.length > 0 ? null : httpHandler(options);
   const clientPort = createClientPort({ grpc, http1 });
   opened.add(() => clientPort.close(drainMs));
-  for (const port of ports.client) {
-    port.serve((socket) => clientPort.accept(socket));
-    logger.info('serving client traffic insecurely; this is strongly discouraged!', {
-      traffic: ports.clientHttp.length > 0 ? 'grpc' : 'grpc+http',
-      address: port.url.address,
-    });
+  const traffic = http1 === null ? 'grpc' : 'grpc+http';
+  for (const { address, plain, secure } of listeners.client) {
+    if (plain) logger.info('serving client traffic insecurely; this is strongly discouraged!', { traffic, address });
+    if (secure) logger.info('serving client traffic securely', { traffic, address });
   }
-  const serveHttp = (handler: http.RequestListener, claimed: readonly ClaimedPort[]): void => {
+  const protocols = http1 === null ? ['h2'] : ['http/1.1', 'h2'];
+  const accept = (connection: Duplex) => clientPort.accept(connection);
+  serveListeners(listeners.client, { side: 'client', protocols, accept }, tls);
+  const serveHttp = (handler: http.RequestListener, over: readonly Listener[]): void => {
+    if (over.length === 0) return;
     const server = http.createServer(http1Options, handler);
     opened.add(async () => server.closeAllConnections());
-    for (const port of claimed) port.serve((socket) => server.emit('connection', socket));
+    const accept = (connection: Duplex) => server.emit('connection', connection);
+    serveListeners(over, { side: 'client', protocols: ['http/1.1'], accept }, tls);
   };
-  if (ports.clientHttp.length > 0) serveHttp(httpHandler(options), ports.clientHttp);
-  if (ports.metrics.length > 0) serveHttp(metricsHandler(options), ports.metrics);
+  serveHttp(httpHandler(options), listeners.clientHttp);
+  serveHttp(metricsHandler(options), listeners.metrics);
 }
 
 function texts(urls: readonly EtcdUrl[]): string[] {

@@ -1,5 +1,6 @@
 /** Asks the other members for their versions, over their peer ports: what the cluster version is decided from. */
 import http from 'node:http';
+import https from 'node:https';
 import { errnoText } from '../base/go-errno.ts';
 import { goQuote } from '../base/go-quote.ts';
 import { formatId } from './cluster/ids.ts';
@@ -10,17 +11,25 @@ const answerTimeoutMs = 1_000;
 const bodyBytesMax = 64 * 1024;
 
 /** One answer for each member, in their order: its `etcdserver` version, or null. Never rejects. */
-export function fetchVersions(members: readonly ClusterMember[], logger: Logger): Promise<readonly (string | null)[]> {
-  return Promise.all(members.map((member) => fetchVersion(member, logger)));
+export function fetchVersions(
+  members: readonly ClusterMember[],
+  logger: Logger,
+  tls: () => https.RequestOptions,
+): Promise<readonly (string | null)[]> {
+  return Promise.all(members.map((member) => fetchVersion(member, logger, tls)));
 }
 
-async function fetchVersion(member: ClusterMember, logger: Logger): Promise<string | null> {
+async function fetchVersion(
+  member: ClusterMember,
+  logger: Logger,
+  tls: () => https.RequestOptions,
+): Promise<string | null> {
   const remote = { 'remote-member-id': formatId(member.id) };
   let lastError = 'no peer URL';
   for (const url of member.peerUrls) {
     const address = `${url}/version`;
     try {
-      const version = await ask(address);
+      const version = await ask(address, tls);
       if (version !== null) return version;
       lastError = `${address} answers without a version`;
     } catch (error) {
@@ -32,9 +41,10 @@ async function fetchVersion(member: ClusterMember, logger: Logger): Promise<stri
   return null;
 }
 
-function ask(url: string): Promise<string | null> {
+function ask(url: string, tls: () => https.RequestOptions): Promise<string | null> {
   return new Promise((done, fail) => {
-    const request = http.get(url, { agent: false, signal: AbortSignal.timeout(answerTimeoutMs) }, (response) => {
+    const options = { agent: false, signal: AbortSignal.timeout(answerTimeoutMs) };
+    const receive = (response: http.IncomingMessage): void => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
@@ -43,7 +53,10 @@ function ask(url: string): Promise<string | null> {
       });
       response.once('error', fail);
       response.once('end', () => done(versionIn(body)));
-    });
+    };
+    const request = url.startsWith('https:')
+      ? https.get(url, { ...options, ...tls() }, receive)
+      : http.get(url, options, receive);
     request.once('error', fail);
   });
 }

@@ -27,7 +27,7 @@ const membersBodyBytesMax = 16 * 1024 * 1024;
 export function fetchMembersOverHttp(
   warn: WarnAboutPeer,
   timeoutMs = fetchMembersTimeoutMs,
-  tls: https.RequestOptions = {},
+  tls: () => https.RequestOptions = () => ({}),
 ): FetchMembers {
   return async (peerUrls) => {
     const enough = new AbortController();
@@ -53,7 +53,11 @@ type MembersAnswer =
   | { readonly type: 'members'; readonly clusterId: bigint; readonly members: readonly Member[] }
   | { readonly type: 'failed'; readonly message: string; readonly fields: Readonly<Record<string, string>> };
 
-async function askMembers(address: string, signal: AbortSignal, tls: https.RequestOptions): Promise<MembersAnswer> {
+async function askMembers(
+  address: string,
+  signal: AbortSignal,
+  tls: () => https.RequestOptions,
+): Promise<MembersAnswer> {
   const failed = (message: string, fields: Readonly<Record<string, string>>): MembersAnswer => ({
     type: 'failed',
     message,
@@ -61,7 +65,7 @@ async function askMembers(address: string, signal: AbortSignal, tls: https.Reque
   });
   let answer: { readonly clusterId: string; readonly body: string };
   try {
-    answer = await get(address, signal, tls);
+    answer = await get(address, signal, address.startsWith('https:') || address.startsWith('unixs:') ? tls() : {});
   } catch (problem) {
     return failed('failed to get cluster response', { error: `Get ${goQuote(address)}: ${errorText(problem)}` });
   }

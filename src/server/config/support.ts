@@ -13,19 +13,11 @@ export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
   'auth-token-ttl',
   'auto-compaction-mode',
   'auto-compaction-retention',
-  'auto-tls',
   'backend-batch-interval',
   'backend-batch-limit',
   'backend-bbolt-freelist-type',
   'bcrypt-cost',
   'bootstrap-defrag-threshold-megabytes',
-  'cert-file',
-  'cipher-suites',
-  'client-cert-allowed-hostname',
-  'client-cert-auth',
-  'client-cert-file',
-  'client-crl-file',
-  'client-key-file',
   'compact-hash-check-time',
   'compaction-batch-limit',
   'compaction-sleep-interval',
@@ -42,35 +34,19 @@ export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
   'grpc-keepalive-interval',
   'grpc-keepalive-min-time',
   'grpc-keepalive-timeout',
-  'key-file',
   'max-concurrent-streams',
   'max-snapshots',
   'max-wals',
   'memory-mlock',
   'metrics',
-  'peer-auto-tls',
-  'peer-cert-allowed-cn',
-  'peer-cert-allowed-hostname',
-  'peer-cert-file',
-  'peer-client-cert-auth',
-  'peer-client-cert-file',
-  'peer-client-key-file',
-  'peer-crl-file',
-  'peer-key-file',
-  'peer-skip-client-san-verification',
-  'peer-trusted-ca-file',
   'quota-backend-bytes',
   'raft-read-timeout',
   'raft-write-timeout',
-  'self-signed-cert-validity',
   'snapshot-catchup-entries',
   'snapshot-count',
   'socket-reuse-address',
   'socket-reuse-port',
   'strict-reconfig-check',
-  'tls-max-version',
-  'tls-min-version',
-  'trusted-ca-file',
   'unsafe-no-fsync',
   'warning-apply-duration',
   'warning-unary-request-duration',
@@ -91,15 +67,8 @@ function successorOf(name: string): string {
 
 /** Why this member must not start with these settings, because ignoring them would do something else than asked; null if it may. */
 export function refusal(values: EtcdFlagValues): string | null {
-  const secure = [
-    ['listen-peer-urls', values['listen-peer-urls']],
-    ['listen-client-urls', values['listen-client-urls']],
-    ['listen-client-http-urls', values['listen-client-http-urls']],
-    ['listen-metrics-urls', values['listen-metrics-urls']],
-  ] as const;
-  for (const [flag, urls] of secure) {
-    const url = urls.find(isSecure);
-    if (url !== undefined) return `TLS is not supported yet: use an http:// URL instead of --${flag}=${url.text}`;
+  for (const flag of ['client-crl-file', 'peer-crl-file'] as const) {
+    if (values[flag] !== '') return `--${flag} is not supported yet: certificates cannot be revoked`;
   }
   const peer = [...values['listen-peer-urls'], ...values['initial-advertise-peer-urls']].find(isSocketFile);
   if (peer !== undefined) return `unix:// peer URLs are not supported yet: ${peer.text}`;
@@ -109,10 +78,6 @@ export function refusal(values: EtcdFlagValues): string | null {
   }
   if (values['force-new-cluster']) return '--force-new-cluster is not supported yet';
   return null;
-}
-
-function isSecure(url: EtcdUrl): boolean {
-  return url.scheme === 'https' || url.scheme === 'unixs';
 }
 
 function isSocketFile(url: EtcdUrl): boolean {

@@ -21,6 +21,11 @@ export interface EtcdUrl {
   readonly text: string;
 }
 
+/** Whether connections to it are TLS. */
+export function isSecure(url: EtcdUrl): boolean {
+  return url.scheme === 'https' || url.scheme === 'unixs';
+}
+
 /** Parses a comma-separated list; the result is sorted by text, as etcd sorts, and free of duplicates. */
 export function parseUrls(list: string): Result<readonly EtcdUrl[], string> {
   const urls = new Map<string, EtcdUrl>();

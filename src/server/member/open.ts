@@ -1,6 +1,7 @@
 /**
  * Opens what a member left on disk, or founds its share of a new cluster: after this there is a WAL, and the log it holds is known.
  */
+import type { RequestOptions } from 'node:https';
 import { join } from 'node:path';
 import type { Clock, Disk } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
@@ -38,13 +39,14 @@ export function walFolder(config: EtcdConfig): string {
   return config.walDir === '' ? join(config.dataDir, 'member', 'wal') : config.walDir;
 }
 
-/** The error is a text for the log, worded as etcd's where etcd has one. */
+/** `toPeers`: how peers with https URLs are asked. The error is a text for the log, worded as etcd's where etcd has one. */
 export async function openLog(
   config: EtcdConfig,
   disk: Disk,
   clock: Clock,
   logger: Logger,
   walOptions: WalOptions,
+  toPeers: () => RequestOptions,
 ): Promise<Result<OpenedLog, string>> {
   const folder = walFolder(config);
   await disk.makeDirectory(join(config.dataDir, 'member', 'snap'));
@@ -54,7 +56,7 @@ export async function openLog(
       'joining a running cluster (--initial-cluster-state=existing) is not supported by this version: start the member as part of a new cluster, or restart it on its own data directory',
     );
   }
-  return found(config, disk, clock, logger, folder, walOptions);
+  return found(config, disk, clock, logger, folder, walOptions, toPeers);
 }
 
 async function reopen(
@@ -77,6 +79,7 @@ async function found(
   logger: Logger,
   folder: string,
   options: WalOptions,
+  toPeers: () => RequestOptions,
 ): Promise<Result<OpenedLog, string>> {
   const initialCluster = parseInitialCluster(config.initialCluster);
   if (!initialCluster.ok) return err(`error setting up initial cluster: ${initialCluster.error}`);
@@ -88,7 +91,7 @@ async function found(
     resolveHost: resolveHostOverDns((message, fields) => logger.warn(message, fields), clock),
   };
   // A peer that does not answer is the ordinary case here and no news to anyone.
-  const silent = fetchMembersOverHttp(() => {}, bootstrapQuestionTimeoutMs);
+  const silent = fetchMembersOverHttp(() => {}, bootstrapQuestionTimeoutMs, toPeers);
   const cluster = await bootstrapNewCluster(bootstrap, silent);
   if (!cluster.ok) return cluster;
   const { memberId, clusterId, entries, hardState } = cluster.value;

@@ -1,12 +1,10 @@
-/** The listening side of the peer protocol: plain HTTP/1.1, or HTTPS with certificates. */
+/** The listening side of the peer protocol: HTTP/1.1. Secured connections are accepted elsewhere and handed over. */
 import http, { type RequestListener } from 'node:http';
-import https from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 export interface PeerPortOptions {
   readonly handler: RequestListener;
-  /** Serves HTTPS when given. */
-  readonly tls?: https.ServerOptions;
 }
 
 export interface PeerPort {
@@ -15,7 +13,7 @@ export interface PeerPort {
   /** Listens on a unix socket. */
   listenUnix(path: string): Promise<void>;
   /** Serves a connection that was accepted elsewhere. */
-  accept(socket: Socket): void;
+  accept(connection: Duplex): void;
   /** Stops listening and cuts every connection. */
   close(): Promise<void>;
 }
@@ -32,10 +30,7 @@ export function createPeerPort(options: PeerPortOptions): PeerPort {
     requestTimeout: requestTimeoutMs,
     insecureHTTPParser: false,
   };
-  const server =
-    options.tls === undefined
-      ? http.createServer(settings, options.handler)
-      : https.createServer({ ...settings, ...options.tls }, options.handler);
+  const server = http.createServer(settings, options.handler);
   const listen = (begin: () => void): Promise<void> =>
     new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -50,8 +45,8 @@ export function createPeerPort(options: PeerPortOptions): PeerPort {
       await listen(() => server.listen(port, host));
       return (server.address() as AddressInfo).port; // an address of TCP, because a port was given
     },
-    accept: (socket) => {
-      server.emit('connection', socket);
+    accept: (connection) => {
+      server.emit('connection', connection);
     },
     listenUnix: (path) => listen(() => server.listen(path)),
     close: () =>

@@ -1,6 +1,7 @@
 /** Requests to peer URLs (http, https, unix, unixs), over connections of two kinds: used once for streams, kept for posts. */
 import http from 'node:http';
 import https from 'node:https';
+import type { Duplex } from 'node:stream';
 import { errnoCode } from '../../base/go-errno.ts';
 import type { Clock } from '../../base/ports.ts';
 import { answerTimeoutMs, dialTimeoutMs, pipelineIdleMs, pipelineWorkersMax } from './limits.ts';
@@ -21,7 +22,16 @@ export interface PeerRequest {
 /** Certificates and trust for https and unixs. */
 export type TlsOptions = Pick<
   https.AgentOptions,
-  'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'servername' | 'crl' | 'ciphers' | 'minVersion' | 'maxVersion'
+  | 'ca'
+  | 'cert'
+  | 'key'
+  | 'secureContext'
+  | 'rejectUnauthorized'
+  | 'servername'
+  | 'crl'
+  | 'ciphers'
+  | 'minVersion'
+  | 'maxVersion'
 >;
 
 type Agents = Readonly<Record<ConnectionKind, http.Agent>>;
@@ -31,11 +41,12 @@ export class Requester {
   private readonly plain: Agents;
   private readonly secure: Agents;
 
-  constructor(clock: Clock, tls: TlsOptions = {}) {
+  /** `tls` says what each new connection is made with, so that a rotated certificate is shown from the next one on. It may throw. */
+  constructor(clock: Clock, tls: () => TlsOptions = () => ({})) {
     this.clock = clock;
     const kept = { keepAlive: true, maxFreeSockets: pipelineWorkersMax, timeout: pipelineIdleMs };
     this.plain = { stream: new http.Agent(), pipeline: new http.Agent(kept) };
-    this.secure = { stream: new https.Agent(tls), pipeline: new https.Agent({ ...kept, ...tls }) };
+    this.secure = { stream: new SecureAgent(tls, {}), pipeline: new SecureAgent(tls, kept) };
   }
 
   /**
@@ -81,6 +92,31 @@ export class Requester {
       agents.stream.destroy();
       agents.pipeline.destroy();
     }
+  }
+}
+
+class SecureAgent extends https.Agent {
+  private readonly tls: () => TlsOptions;
+
+  constructor(tls: () => TlsOptions, options: https.AgentOptions) {
+    // A resumed session would show the certificate of its beginning.
+    super({ ...options, maxCachedSessions: 0 });
+    this.tls = tls;
+  }
+
+  override createConnection(
+    ...[options, callback]: Parameters<https.Agent['createConnection']>
+  ): Duplex | null | undefined {
+    let tls: TlsOptions;
+    try {
+      tls = this.tls();
+    } catch (error) {
+      const problem = error instanceof Error ? error : new Error(String(error));
+      // With an error, there is no stream; the type does not say so.
+      process.nextTick(() => (callback as ((error: Error) => void) | undefined)?.(problem));
+      return undefined;
+    }
+    return super.createConnection({ ...options, ...tls }, callback);
   }
 }
 

@@ -167,10 +167,7 @@ describe('configuration', () => {
       ['--tls-min-version=TLS1.3', '--tls-max-version=TLS1.2'],
       'min version (TLS1.3) is greater than max version (TLS1.2)',
     ],
-    [
-      ['--listen-peer-urls', 'https://127.0.0.1:1'],
-      'TLS is not supported yet: use an http:// URL instead of --listen-peer-urls=https://127.0.0.1:1',
-    ],
+    [['--client-crl-file', 'revoked.crl'], '--client-crl-file is not supported yet: certificates cannot be revoked'],
   ])('refuses %j', async (args, error) => {
     expect(await finalError(args)).toBe(error);
   });
