@@ -43,6 +43,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
   app: { summary: 'Name of the application (default app)', value: anything },
   'base-port': { summary: 'PORT of the first entry (default 5000)', value: anything },
   basedir: { summary: 'Change to this folder first', value: folders },
+  cluster: { summary: 'How the etcds stand: roles, terms, indexes', value: anything },
   color: { summary: 'When to use colours', value: oneOf('auto', 'always', 'never') },
   config: { summary: 'Settings of processes (default clusterctl.yaml)', value: files },
   'control-tcp': { summary: 'Control over a loopback port too', value: anything },
@@ -125,7 +126,9 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
     operands: [entries, files],
     flags: [...inputs, 'etcd'],
   },
-  status: { summary: 'What runs, since when, how it ended', operands: [], flags: [...target, 'json'] },
+  status: { summary: 'What runs, since when, how it ended', operands: [], flags: [...target, 'cluster', 'json'] },
+  timeline: { summary: 'Who led when, elections and faults', operands: [], flags: [...target, 'json'] },
+  events: { summary: 'Follow leaders, elections and faults', operands: [], flags: [...target, 'json', 'since'] },
   logs: {
     summary: 'What was said',
     operands: [processes],

@@ -8,7 +8,8 @@ Commands
   run WORD [NAME…]     From another terminal: list, status, start, stop,
                        restart [--rolling], stop-all, restart-all, reload
   exec CMD…            Run one command as the entries would; also run CMD…
-  status [--json]      What runs, since when, how it ended
+  status [--cluster]   What runs, how it ended; how the etcds stand; --json
+  timeline, events     Who led when, elections and faults; follow them; --json
   logs [-f] [NAME…]    What was said; -n LINES, --since TIME, --grep PATTERN
   attach [NAME…]       Follow a supervisor from here; Ctrl-C stops nothing
   wait [NAME…]         Until --for=ready (default), leader or exit; --timeout T
@@ -17,12 +18,11 @@ Commands
   export FORMAT DIR    Write files for systemd, upstart, supervisord or launchd
   help [start|export]  Also version, config schema, completion bash|zsh|fish
 
-Flags
+Flags, with one dash or two; goreman's and foreman's are understood
   -f, --procfile FILE  The Procfile (default Procfile)
   -m, --formation F    How many of each entry run, as in all=1,web=2,etcd=3
       --members N      No Procfile: a cluster of N etcd members
       --etcd WHICH     bundled (default), system, or a binary or its folder
-Flags take one dash or two; goreman's and foreman's are understood.
 Example: clusterctl start --members 3
 `;
 

@@ -58,7 +58,12 @@ async function obey(command: string, { commandLine, settings }: Settled): Promis
     case 'exec':
       return (await import('./commands/exec.ts')).exec(words, values);
     case 'status':
+      if (values.cluster) return (await import('./commands/cluster-status.ts')).showClusterStatus(values, given);
       return (await import('./commands/control.ts')).showStatus(values, given);
+    case 'timeline':
+      return (await import('./commands/timeline.ts')).timeline(values, given);
+    case 'events':
+      return (await import('./commands/events.ts')).events(values, given);
     case 'wait':
       return (await import('./commands/wait.ts')).wait(words, values, given);
     case 'attach':

@@ -28,6 +28,7 @@ const flags = {
   app: stringFlag('app'),
   'base-port': uintFlag(5000),
   basedir: stringFlag(''),
+  cluster: boolFlag(false),
   color: colourFlag(),
   config: optionalFlag(),
   'control-tcp': loopbackFlag(),

@@ -49,11 +49,14 @@ export function eventRecord(text: string, head: RecordHead, event: LogEvent): Bu
   return Buffer.from(`${headJson(head)},${more}\n`);
 }
 
-/** `{"time":"…","monotonicMs":12.3,"event":"leader-changed","cluster":"…","from":"etcd1",…,"text":"…"}`: about no single process. */
-export function runEventRecord(event: RunEvent, monotonicMs: number): Buffer {
+/**
+ * `{"time":"…","monotonicMs":12.3,"event":"leader-changed","cluster":"…","from":"etcd1",…,"text":"…"}`: of no single process. Without
+ * `monotonicMs` if that is null: another process does not know it.
+ */
+export function runEventRecord(event: RunEvent, monotonicMs: number | null): Buffer {
   const { type, atMs, ...fields } = event;
   const time = new Date(atMs).toISOString();
-  const head = { time, monotonicMs: rounded(monotonicMs) };
+  const head = monotonicMs === null ? { time } : { time, monotonicMs: rounded(monotonicMs) };
   return Buffer.from(`${JSON.stringify({ ...head, event: type, ...fields, text: eventText(event) })}\n`);
 }
 

@@ -8,6 +8,7 @@ import { findSupervisor } from '../control-target.ts';
 import { exitCode } from '../exit-codes.ts';
 import { complain } from '../read-procfile.ts';
 import type { Options } from '../syntax.ts';
+import { tableLines } from '../table.ts';
 
 const needNames = ['start', 'stop', 'restart'];
 
@@ -52,7 +53,7 @@ async function order(target: Target, command: ControlCommand, names: readonly st
 }
 
 function statusTable(processes: readonly ProcessStatus[]): string[] {
-  const rows = [
+  return tableLines([
     ['NAME', 'STATE', 'READY', 'PID', 'PORT', 'UPTIME', 'RESTARTS', 'LAST EXIT'],
     ...processes.map((one) => [
       one.name,
@@ -64,14 +65,7 @@ function statusTable(processes: readonly ProcessStatus[]): string[] {
       String(one.restarts),
       one.exit === null ? '-' : describeExit(one.exit),
     ]),
-  ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length))) ?? [];
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  ]);
 }
 
 /** `4s`, `3m4s`, `2h3m`, `5d2h`. */
