@@ -5,19 +5,24 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
 import { memberDataDir } from '../../supervisor/cluster-state.ts';
+import type { Config } from '../../supervisor/config/settings.ts';
+import { dependenciesOf } from '../../supervisor/config/settings.ts';
 import { effective } from '../../supervisor/env-file/merge.ts';
 import type { GeneratedCluster } from '../../supervisor/etcd-members.ts';
 import { memberEnv } from '../../supervisor/etcd-members.ts';
 import type { ExportFile, Unit } from '../../supervisor/export/application.ts';
 import { applicationName, signature } from '../../supervisor/export/application.ts';
 import type { ExportFormat } from '../../supervisor/export/generate.ts';
-import { exportFormats, generate } from '../../supervisor/export/generate.ts';
+import { exportFormats, generate, leftOut } from '../../supervisor/export/generate.ts';
 import type { Spec } from '../../supervisor/plan.ts';
+import { defaultRestart } from '../../supervisor/restart-policy.ts';
 import { stateDirOf } from '../control-target.ts';
 import { etcdFolder } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { RunRequest } from '../planned-specs.ts';
-import { clustersOf, planRun } from '../planned-specs.ts';
+import { clustersOf, planAll } from '../planned-specs.ts';
+import { processSettings } from '../process-settings.ts';
+import { readConfig } from '../read-config.ts';
 import { readEnvFiles } from '../read-env.ts';
 import { complain } from '../read-procfile.ts';
 import { suggest } from '../suggest.ts';
@@ -48,31 +53,33 @@ export async function exportFiles(request: ExportRequest): Promise<number> {
   const variables = readEnvFiles(options);
   if (!variables.ok) return variables.error;
   const added = effective(variables.value);
-  const specs = planRun(request, added);
-  if (!specs.ok) return specs.error;
-  const units = await unitsOf(specs.value, added, request);
+  const planned = planAll(request, added);
+  if (!planned.ok) return planned.error;
+  const config = await readConfig(options, { entries: planned.value.entries, specs: planned.value.all });
+  if (!config.ok) return config.error;
+  const units = await unitsOf(planned.value.specs, config.value, added, request);
   if (!units.ok) return failed([units.error]);
 
-  const files = generate(known, {
+  const app = {
     name: options.app,
     user: user === '' ? null : user,
     log: options.log === null ? null : resolve(request.from, options.log),
-    cwd: process.cwd(),
-    // An init system has no signal of its own to pass on.
-    stopSignal: options['stop-signal'] === 'same' ? 'SIGTERM' : options['stop-signal'],
-    graceMs: options.grace,
     units: units.value,
-  });
+  };
+  const files = generate(known, app);
   if (!files.ok) return failed(files.error);
+  for (const message of leftOut(known, app)) complain(`warning: ${message}`);
   const written = write(resolve(request.from, location), files.value, { ...options, format: known });
   return written.ok ? exitCode.ok : failed(written.error);
 }
 
 async function unitsOf(
   specs: readonly Spec[],
+  config: Config,
   added: Readonly<Record<string, string>>,
-  { options }: RunRequest,
+  request: RunRequest,
 ): Promise<Result<readonly Unit[], string>> {
+  const { options } = request;
   const mentionsEtcd = (spec: Spec) => /\betcd\b/.test(spec.command);
   const etcd = specs.some(mentionsEtcd) ? etcdFolder(options) : ok(null);
   if (!etcd.ok) return etcd;
@@ -90,18 +97,34 @@ async function unitsOf(
   }
   // The bundled etcd is a script that needs the node that runs this.
   const path = [etcd.value, dirname(process.execPath), added['PATH'] ?? systemPath].join(delimiter);
+  // An init system has no signal of its own to pass on.
+  const ofAll = options['stop-signal'] === 'same' ? 'SIGTERM' : options['stop-signal'];
+  const finishes = (spec: Spec) => processSettings(spec, config, request).all.ready?.type === 'finished';
   return ok(
-    specs.map((spec) => ({
-      entry: spec.entry,
-      instance: spec.instance,
-      command: spec.command,
-      env: {
-        ...added,
-        ...(mentionsEtcd(spec) && etcd.value !== null && { PATH: path }),
-        ...spec.env,
-        ...(spec.cluster !== null && memberOf(clusters.value, spec.name, stateDir)),
-      },
-    })),
+    specs.map((spec) => {
+      const { all, cwd, graceMs, stopSignal } = processSettings(spec, config, request);
+      const needed = dependenciesOf(config, spec, specs);
+      return {
+        entry: spec.entry,
+        instance: spec.instance,
+        command: spec.command,
+        env: {
+          ...added,
+          ...(mentionsEtcd(spec) && etcd.value !== null && { PATH: path }),
+          ...spec.env,
+          ...all.env,
+          ...(spec.cluster !== null && memberOf(clusters.value, spec.name, stateDir)),
+        },
+        cwd,
+        stopSignal: stopSignal ?? ofAll,
+        graceMs,
+        restart: Object.keys(all.restart).length === 0 ? null : { ...defaultRestart, ...all.restart },
+        finishes: finishes(spec),
+        dependsOn: specs
+          .filter((one) => needed.includes(one.name))
+          .map((one) => ({ entry: one.entry, instance: one.instance, finishes: finishes(one) })),
+      };
+    }),
   );
 }
 

@@ -1,5 +1,8 @@
 /** What an export describes: an application of instances, each a command in an environment; and the words all formats share. Pure. */
 
+import type { Signal } from '../process-machine.ts';
+import type { RestartPolicy } from '../restart-policy.ts';
+
 /** One instance of an entry. */
 export interface Unit {
   readonly entry: string;
@@ -9,6 +12,17 @@ export interface Unit {
   readonly command: string;
   /** Everything that its environment has beyond what the init system gives; PORT and PS among it. */
   readonly env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly stopSignal: Signal;
+  /** From that signal until SIGKILL. */
+  readonly graceMs: number;
+  /** Null if nothing is said of it: it is started again whenever it ends, as init systems do. */
+  readonly restart: RestartPolicy | null;
+  /** It does something once, and is ready when it has ended with code 0. */
+  readonly finishes: boolean;
+  /** What is started before it. */
+  readonly dependsOn: readonly Pick<Unit, 'entry' | 'instance' | 'finishes'>[];
 }
 
 export interface Application {
@@ -18,11 +32,6 @@ export interface Application {
   readonly user: string | null;
   /** Absolute folder for logs; null for where the format puts them by itself. */
   readonly log: string | null;
-  /** Absolute. */
-  readonly cwd: string;
-  readonly stopSignal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT';
-  /** From that signal until SIGKILL. */
-  readonly graceMs: number;
   readonly units: readonly Unit[];
 }
 
@@ -46,8 +55,18 @@ export function fileSafe(entry: string): string {
 }
 
 /** As whole seconds, at least 1: what all formats count in. */
-export function graceSeconds(app: Application): number {
-  return Math.max(1, Math.ceil(app.graceMs / 1000));
+export function graceSeconds(unit: Unit): number {
+  return wholeSeconds(unit.graceMs);
+}
+
+export function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}
+
+/** When it is started again: never, if it does something once that has been done. */
+export function restartsWhen({ restart, finishes }: Unit): RestartPolicy['when'] {
+  if (restart === null) return finishes ? 'no' : 'always';
+  return finishes && restart.when === 'always' ? 'on-failure' : restart.when;
 }
 
 /** Says in a file who wrote it, and lets a later export tell its own files from others. */

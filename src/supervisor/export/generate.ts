@@ -35,12 +35,11 @@ const control = /[\0-\x1f\x7f]/;
 export function generate(format: ExportFormat, app: Application): Result<readonly ExportFile[], string[]> {
   const { files, impossible } = exporters[format];
   const errors = new Set<string>();
-  for (const folder of [app.cwd, app.log ?? '']) {
+  for (const folder of new Set([app.log ?? '', ...app.units.map((unit) => unit.cwd)])) {
     if (control.test(folder)) errors.add(`${JSON.stringify(folder)}: a folder with a control character in its name`);
   }
-  if (format === 'launchd' && app.stopSignal !== 'SIGTERM')
-    errors.add(`launchd stops with SIGTERM, never ${app.stopSignal}`);
-  for (const { entry, command, env } of app.units) {
+  for (const { entry, command, env, stopSignal } of app.units) {
+    if (format === 'launchd' && stopSignal !== 'SIGTERM') errors.add(`launchd stops with SIGTERM, never ${stopSignal}`);
     if (impossible.test(command)) errors.add(`${entry}: ${format} has no way to write ${found(impossible, command)}`);
     for (const [key, value] of Object.entries(env)) {
       if (!/^[A-Za-z_]\w*$/.test(key))
@@ -55,6 +54,19 @@ export function generate(format: ExportFormat, app: Application): Result<readonl
     errors.add(`two things would be called ${name}: rename an entry`);
   }
   return errors.size > 0 ? err([...errors]) : ok(generated);
+}
+
+/** What a format leaves out of what is said about the units, because it has no way to do it. */
+export function leftOut(format: ExportFormat, { units }: Application): string[] {
+  const left: string[] = [];
+  const dependent = units.filter((unit) => unit.dependsOn.length > 0).map((unit) => unit.entry);
+  if (dependent.length > 0 && format === 'launchd') {
+    left.push(`launchd starts all at once: ${[...new Set(dependent)].join(', ')} waits for nothing`);
+  }
+  if (dependent.length > 0 && format === 'supervisord') {
+    left.push(`supervisord starts in order, but waits for nothing to be ready: ${[...new Set(dependent)].join(', ')}`);
+  }
+  return left;
 }
 
 function repeated(names: readonly string[]): string[] {

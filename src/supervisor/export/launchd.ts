@@ -1,6 +1,6 @@
 /** launchd: a property list for each instance (launchd.plist(5)). Pure. */
 import type { Application, ExportFile, Unit } from './application.ts';
-import { fileSafe, graceSeconds, logFolder, signature } from './application.ts';
+import { fileSafe, graceSeconds, logFolder, restartsWhen, signature, wholeSeconds } from './application.ts';
 
 export function launchd(app: Application): readonly ExportFile[] {
   return app.units.map((unit) => {
@@ -28,17 +28,26 @@ function propertyList(app: Application, unit: Unit, label: string): string {
       ...['/bin/sh', '-c', unit.command].map((word) => indented(text(word))),
       '</array>',
     ]),
-    ...pair('WorkingDirectory', [text(app.cwd)]),
+    ...pair('WorkingDirectory', [text(unit.cwd)]),
     ...(app.user === null ? [] : pair('UserName', [text(app.user)])),
     ...pair('RunAtLoad', ['<true/>']),
-    ...pair('KeepAlive', ['<true/>']),
-    ...pair('ExitTimeOut', [`<integer>${graceSeconds(app)}</integer>`]),
+    ...pair('KeepAlive', keepAlive(unit)),
+    ...(unit.restart === null
+      ? []
+      : pair('ThrottleInterval', [`<integer>${wholeSeconds(unit.restart.initialMs)}</integer>`])),
+    ...pair('ExitTimeOut', [`<integer>${graceSeconds(unit)}</integer>`]),
     ...pair('StandardOutPath', [text(log)]),
     ...pair('StandardErrorPath', [text(log)]),
     '</dict>',
     '</plist>',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function keepAlive(unit: Unit): string[] {
+  const restarts = restartsWhen(unit);
+  if (restarts !== 'on-failure') return [restarts === 'always' ? '<true/>' : '<false/>'];
+  return ['<dict>', ...pair('SuccessfulExit', ['<false/>']), '</dict>'];
 }
 
 function pair(key: string, value: readonly string[]): string[] {

@@ -1,6 +1,6 @@
 /** systemd: a service for each instance and one target for all of them (systemd.service(5), systemd.syntax(7)). Pure. */
 import type { Application, ExportFile, Unit } from './application.ts';
-import { fileSafe, graceSeconds, signature } from './application.ts';
+import { fileSafe, graceSeconds, restartsWhen, signature } from './application.ts';
 
 /** Longer than systemd's limit of 5 starts in 10 seconds allows to be reached: a crash loop goes on, slowly. */
 const restartSeconds = 3;
@@ -24,22 +24,35 @@ function service(app: Application, unit: Unit, target: string): string {
     `PartOf=${target}`,
     'StopWhenUnneeded=yes',
     'After=network.target',
+    ...unit.dependsOn.flatMap((one) => {
+      const needed = `${unitName(app, one)}.service`;
+      // What has failed to finish keeps this from starting; what runs may fail later without a word.
+      return [`${one.finishes ? 'Requires' : 'Wants'}=${needed}`, `After=${needed}`];
+    }),
+    ...(unit.restart === null || unit.restart.when === 'no'
+      ? []
+      : [
+          `StartLimitIntervalSec=${unit.restart.windowMs}ms`,
+          `StartLimitBurst=${unit.restart.maxRestarts + 1}`, // the first start counts
+        ]),
     '',
     '[Service]',
+    // Others that come after it wait for its end then.
+    ...(unit.finishes ? ['Type=oneshot', 'RemainAfterExit=yes'] : []),
     ...(app.user === null ? [] : [`User=${app.user}`]),
-    `WorkingDirectory=${percent(app.cwd)}`,
+    `WorkingDirectory=${percent(unit.cwd)}`,
     ...Object.entries(unit.env).map(([key, value]) => `Environment=${quoted(`${key}=${value}`)}`),
     // The one place where `$` means something to systemd.
     `ExecStart=/bin/sh -c ${quoted(unit.command).replaceAll('$', '$$$$')}`,
-    'Restart=always',
-    `RestartSec=${restartSeconds}s`,
+    `Restart=${restartsWhen(unit)}`,
+    `RestartSec=${unit.restart === null ? `${restartSeconds}s` : `${unit.restart.initialMs}ms`}`,
     'StandardInput=null',
     `StandardOutput=${log}`,
     `StandardError=${log}`,
     `SyslogIdentifier=${name}`,
     'KillMode=control-group',
-    `KillSignal=${app.stopSignal}`,
-    `TimeoutStopSec=${graceSeconds(app)}s`,
+    `KillSignal=${unit.stopSignal}`,
+    `TimeoutStopSec=${graceSeconds(unit)}s`,
   ]);
 }
 
@@ -56,7 +69,7 @@ function targetUnit(app: Application, services: readonly ExportFile[]): string {
   ]);
 }
 
-function unitName(app: Application, unit: Unit): string {
+function unitName(app: Application, unit: Pick<Unit, 'entry' | 'instance'>): string {
   return `${app.name}-${fileSafe(unit.entry)}.${unit.instance}`;
 }
 

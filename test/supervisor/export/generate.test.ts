@@ -4,14 +4,27 @@ import { describe, expect, it } from 'vitest';
 import type { Application, Unit } from '../../../src/supervisor/export/application.ts';
 import { applicationName } from '../../../src/supervisor/export/application.ts';
 import type { ExportFormat } from '../../../src/supervisor/export/generate.ts';
-import { exportFormats, generate } from '../../../src/supervisor/export/generate.ts';
+import { exportFormats, generate, leftOut } from '../../../src/supervisor/export/generate.ts';
+import { defaultRestart } from '../../../src/supervisor/restart-policy.ts';
 import type { Decoded } from './decode.ts';
 import { decode } from './decode.ts';
 
 const goldens = fileURLToPath(new URL('../../testdata/export', import.meta.url));
 
 function unit(part: Partial<Unit>): Unit {
-  return { entry: 'web', instance: 1, command: 'true', env: {}, ...part };
+  return {
+    entry: 'web',
+    instance: 1,
+    command: 'true',
+    env: {},
+    cwd: '/srv/app',
+    stopSignal: 'SIGTERM',
+    graceMs: 10_000,
+    restart: null,
+    finishes: false,
+    dependsOn: [],
+    ...part,
+  };
 }
 
 function application(units: readonly Unit[], part: Partial<Application> = {}): Application {
@@ -19,9 +32,6 @@ function application(units: readonly Unit[], part: Partial<Application> = {}): A
     name: 'app',
     user: 'app',
     log: null,
-    cwd: '/srv/app',
-    stopSignal: 'SIGTERM',
-    graceMs: 10_000,
     units,
     ...part,
   };
@@ -41,27 +51,25 @@ function firstOf(format: ExportFormat, app: Application): Decoded {
   return decode(format, file.text);
 }
 
-const shop = application(
-  [
-    unit({ command: 'exec node server.js --port $PORT "a b" 100%', env: { FOO: 'bar', PORT: '5000', PS: 'web.1' } }),
-    unit({
-      instance: 2,
-      command: 'exec node server.js --port $PORT "a b" 100%',
-      env: { FOO: 'bar', PORT: '5001', PS: 'web.2' },
-    }),
-    unit({
-      entry: 'name with space',
-      command: "echo 'it'\\''s' <in >out && sleep 5 # done; really",
-      env: { QUOTES: `a "b" 'c' $X %h \\n ; #`, PORT: '5100', PS: 'name with space.1' },
-    }),
-    unit({
-      entry: 'etcd',
-      command: 'etcd --name $NAME',
-      env: { PATH: '/opt/clusterctl/shims:/usr/bin', PORT: '5200', PS: 'etcd.1' },
-    }),
-  ],
-  { cwd: '/srv/my app', graceMs: 4_500 },
-);
+const inShop = (part: Partial<Unit>) => unit({ cwd: '/srv/my app', graceMs: 4_500, ...part });
+const shop = application([
+  inShop({ command: 'exec node server.js --port $PORT "a b" 100%', env: { FOO: 'bar', PORT: '5000', PS: 'web.1' } }),
+  inShop({
+    instance: 2,
+    command: 'exec node server.js --port $PORT "a b" 100%',
+    env: { FOO: 'bar', PORT: '5001', PS: 'web.2' },
+  }),
+  inShop({
+    entry: 'name with space',
+    command: "echo 'it'\\''s' <in >out && sleep 5 # done; really",
+    env: { QUOTES: `a "b" 'c' $X %h \\n ; #`, PORT: '5100', PS: 'name with space.1' },
+  }),
+  inShop({
+    entry: 'etcd',
+    command: 'etcd --name $NAME',
+    env: { PATH: '/opt/clusterctl/shims:/usr/bin', PORT: '5200', PS: 'etcd.1' },
+  }),
+]);
 
 describe.each(exportFormats)('export to %s', (format) => {
   it('writes these files', async () => {
@@ -111,7 +119,7 @@ describe.each(exportFormats)('export to %s', (format) => {
   });
 
   it('stops with the signal that is asked for', () => {
-    const files = generate(format, application([unit({})], { stopSignal: 'SIGINT', graceMs: 1_200 }));
+    const files = generate(format, application([unit({ stopSignal: 'SIGINT', graceMs: 1_200 })]));
     if (format === 'launchd') {
       expect(files).toEqual({ ok: false, error: ['launchd stops with SIGTERM, never SIGINT'] });
     } else {
@@ -148,3 +156,54 @@ it.each(['app', 'my-app', 'a.b_c-1'])('%s can name an application', (name) =>
 it.each(['', 'a b', '-a', 'a-', 'a--b', '../a', 'a/b', 'ü', '.a'])('%j cannot name an application', (name) =>
   expect(applicationName.test(name)).toBe(false),
 );
+
+describe('what clusterctl.yaml says', () => {
+  const migrate = { entry: 'migrate', finishes: true, restart: { ...defaultRestart, when: 'on-failure' as const } };
+  const app = application([
+    unit({ ...migrate, cwd: '/srv/m' }),
+    unit({ entry: 'db', stopSignal: 'SIGQUIT', graceMs: 500, restart: { ...defaultRestart, when: 'always' } }),
+    unit({
+      dependsOn: [
+        { entry: 'migrate', instance: 1, finishes: true },
+        { entry: 'db', instance: 1, finishes: false },
+      ],
+      restart: { ...defaultRestart, when: 'no' },
+    }),
+  ]);
+
+  it('becomes stanzas of upstart, each of a kind that init(5) has', () => {
+    const files = filesOf('upstart', app);
+    const stanza =
+      /^(?:#.*|start on .+|stop on .+|task|respawn|respawn limit \d+ \d+|normal exit 0|kill signal [A-Z0-9]+|kill timeout \d+|env \w+=.*|setuid \S+|chdir \S+|exec .+|)$/;
+    const event = /^(?:starting|started|stopped) [\w.-]+(?: RESULT=ok)?$/;
+    for (const { text } of files) {
+      for (const line of text.split('\n')) expect(line).toMatch(stanza);
+      const [, on = ''] = /^start on (.*)$/m.exec(text) ?? [];
+      if (on.startsWith('runlevel')) continue;
+      for (const one of on.replace(/^\((.*)\)$/, '$1').split(' and ')) expect(one).toMatch(event);
+    }
+    const web = files.find((file) => file.name === 'app-web-1.conf')?.text;
+    expect(web).toContain(
+      'start on (stopped app-migrate-1 RESULT=ok and started app-db-1)\nstop on stopping app-web\n',
+    );
+    expect(web).not.toContain('respawn');
+    const migrating = files.find((file) => file.name === 'app-migrate-1.conf')?.text;
+    expect(migrating).toContain('\ntask\nrespawn\nrespawn limit 10 300\nnormal exit 0\n');
+    expect(files.find((file) => file.name === 'app-db-1.conf')?.text).toContain('kill signal QUIT\nkill timeout 1\n');
+  });
+
+  it('is an order of starts for supervisord, and nothing for launchd, which is said', () => {
+    const [file] = filesOf('supervisord', app);
+    expect(file?.text.match(/^priority=.*$/gm)).toEqual(['priority=1000']);
+    expect(file?.text.match(/^autorestart=.*$/gm)).toEqual([
+      'autorestart=unexpected',
+      'autorestart=true',
+      'autorestart=false',
+    ]);
+    expect(leftOut('supervisord', app)).toEqual([
+      'supervisord starts in order, but waits for nothing to be ready: web',
+    ]);
+    expect(leftOut('launchd', app)).toEqual(['launchd starts all at once: web waits for nothing']);
+    expect([...leftOut('systemd', app), ...leftOut('upstart', app)]).toEqual([]);
+  });
+});
