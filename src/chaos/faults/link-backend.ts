@@ -20,7 +20,7 @@ export interface LinkRule {
   readonly loss: number;
   /**
    * Raft message types (`MsgApp`, `MsgHeartbeat`…) that the rule is about; absent: all. Of one link there is at most one rule without
-   * types and any number with; all that match a message hold for it. A backend that cannot tell messages apart refuses types.
+   * types and any number with; all that match a message hold for it. Only for backends that tell messages apart.
    */
   readonly messages?: readonly string[];
 }
@@ -38,6 +38,8 @@ export interface LinkObservation {
 }
 
 export interface LinkBackend {
+  /** It can put rules on some types of messages only; absent: it cannot. */
+  readonly tellsMessages?: true;
   /** Why this member's links cannot be faulted here, and what to do about it; null if they can. */
   unsupported(name: string): string | null;
   /**
