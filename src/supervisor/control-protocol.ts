@@ -66,6 +66,8 @@ export interface ProcessStatus {
   readonly state: 'waiting' | 'running' | 'stopping' | 'stopped';
   /** It runs, and its ready check, if it has one, has succeeded since it started; or it has finished, if it is to. */
   readonly ready: boolean;
+  /** It is suspended (SIGSTOP), by a fault. */
+  readonly paused: boolean;
   readonly pid: number | null;
   readonly port: number | null;
   /** Where clients reach it, if it is an etcd. */

@@ -74,6 +74,16 @@ function processIds(): number[] {
     .filter((pid) => pid > 0 && pid !== process.pid);
 }
 
+/** True if all that is alive of a process group is suspended; null where nobody can tell. */
+export function isGroupSuspended(groupId: number): boolean | null {
+  if (process.platform !== 'linux') return null;
+  const states = processIds().flatMap((pid) => {
+    const stat = statOf(pid);
+    return stat === null || stat.groupId !== groupId || stat.zombie ? [] : [stat.suspended];
+  });
+  return states.length > 0 && states.every((suspended) => suspended);
+}
+
 /** The instances that a process belongs to, outermost first, joined by `/`; null if it carries no tag or is not ours to see. */
 function tagOf(pid: number): string | null {
   const text = readProc(pid, 'environ');
@@ -84,12 +94,14 @@ function tagOf(pid: number): string | null {
   return text.slice(from, end < 0 ? undefined : end);
 }
 
-function statOf(pid: number): { readonly groupId: number; readonly zombie: boolean } | null {
+function statOf(
+  pid: number,
+): { readonly groupId: number; readonly zombie: boolean; readonly suspended: boolean } | null {
   const text = readProc(pid, 'stat');
   if (text === null) return null;
   // "pid (name) state ppid pgrp …"; the name may hold spaces and parentheses.
   const [state, , groupId] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { groupId: Number(groupId), zombie: state === 'Z' || state === 'X' };
+  return { groupId: Number(groupId), zombie: state === 'Z' || state === 'X', suspended: state === 'T' };
 }
 
 function readProc(pid: number, file: string): string | null {

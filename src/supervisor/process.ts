@@ -73,6 +73,8 @@ export class SupervisedProcess {
   readonly #inputs: Input[] = [];
   #stepping = false;
   #draining = 0;
+  /** Its group has been suspended, and nobody has resumed it. */
+  #paused = false;
   /** This instance has been told to end. */
   #told = false;
   /** The next instance waits for the last words of the one before. */
@@ -118,6 +120,31 @@ export class SupervisedProcess {
   /** Nothing is alive, nothing is about to start, and all output has been read. */
   get over(): boolean {
     return this.#state.type === 'idle' && this.#draining === 0;
+  }
+
+  /** It is suspended: it is there, and does nothing. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Suspends everything of its process group, until it is resumed or told to end; nothing happens unless it runs. */
+  pause(): void {
+    if (this.#state.type !== 'running' || this.#paused || this.#groupId === 0) return;
+    this.#paused = true;
+    trySignal(-this.#groupId, 'SIGSTOP');
+    this.#changed();
+  }
+
+  /** Lets it go on. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#goOn();
+    this.#changed();
+  }
+
+  #goOn(): void {
+    this.#paused = false;
+    trySignal(-this.#groupId, 'SIGCONT');
   }
 
   /** The process id of the leader, which is the id of its group too; 0 before the first start. */
@@ -185,6 +212,7 @@ export class SupervisedProcess {
       entry: this.#spec.entry,
       state,
       ready: this.ready,
+      paused: this.#paused,
       pid: !isUp || this.#groupId === 0 ? null : this.#groupId,
       port: this.#spec.port,
       clientUrl: this.#spec.clientUrl,
@@ -300,6 +328,8 @@ export class SupervisedProcess {
     if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr', child.pid);
     child.once('exit', (code, signal) => {
       this.#stopWatching();
+      // Whoever the leader leaves behind has to hear that it is to end.
+      if (this.#paused) this.#goOn();
       this.#events.onExited({ code, signal });
       this.#feed({ type: 'exited', exit: { code, signal } });
     });
@@ -396,11 +426,14 @@ export class SupervisedProcess {
   }
 
   #signalGroup(signal: Signal): void {
-    if (this.#groupId > 0) trySignal(-this.#groupId, signal);
+    if (this.#groupId <= 0) return;
+    trySignal(-this.#groupId, signal);
+    // A suspended process takes in no signal but SIGKILL.
+    if (this.#paused) this.#goOn();
   }
 }
 
-function trySignal(pid: number, signal: Signal): void {
+function trySignal(pid: number, signal: Signal | 'SIGSTOP' | 'SIGCONT'): void {
   try {
     process.kill(pid, signal);
   } catch {
