@@ -52,6 +52,14 @@ export class MergedLines {
     );
   }
 
+  /** Before that line of each lane. */
+  atPositions(positions: readonly number[]): MergedCursor {
+    return new MergedCursor(
+      this.#lanes,
+      this.#lanes.map((lane, at) => Math.max(firstOf(lane), positions[at] ?? 0)),
+    );
+  }
+
   /** Before the first line of that time or later. */
   atTime(orderMs: number): MergedCursor {
     return new MergedCursor(

@@ -12,6 +12,8 @@ export interface Query {
   readonly regex: RegExp;
   /** Bytes that every line has that matches as it was written; null: none are known. */
   readonly literal: Buffer | null;
+  /** Whether trying it on a line may take for ever. */
+  readonly mayRunAway: boolean;
   /** Whether lines match, too, that do so only as they are shown. */
   readonly asShown: boolean;
 }
@@ -25,12 +27,16 @@ export function parseQuery(pattern: string, ignoreCase: boolean): Result<Query, 
   try {
     const regex = new RegExp(pattern, ignoreCase ? 'iu' : 'u');
     const asShown = pattern.includes('=');
-    return ok({ pattern, ignoreCase, regex, literal: asShown ? null : literalOf(pattern, ignoreCase), asShown });
+    const literal = asShown ? null : literalOf(pattern, ignoreCase);
+    return ok({ pattern, ignoreCase, regex, literal, mayRunAway: repeats.test(pattern), asShown });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return err(text.replace(/^Invalid regular expression: \/.*\/[a-z]*: /su, ''));
   }
 }
+
+/** Without these, a pattern cannot be tried on a text in more ways than the text has places. */
+const repeats = /[*+?{]/;
 
 /** Characters that mean something else than themselves. */
 const special = /[\\^$.*+?()[\]{}|/]/;
