@@ -118,12 +118,17 @@ class ReloadedPair {
 
   /** The same object until a file has changed. Throws the OS error. */
   read(): Pair {
+    const first = this.pair === null ? this.load() : null;
     const stamp = [this.certFile, this.keyFile].map(stampOf).join();
     if (this.pair === null || stamp !== this.stamp) {
-      this.pair = { cert: readFileSync(this.certFile), key: readFileSync(this.keyFile) };
+      this.pair = first ?? this.load();
       this.stamp = stamp;
     }
     return this.pair;
+  }
+
+  private load(): Pair {
+    return { cert: readFileSync(this.certFile), key: readFileSync(this.keyFile) };
   }
 }
 
