@@ -82,6 +82,7 @@ export const flagInfos: Readonly<Record<keyof Options, FlagInfo>> = {
   'state-dir': { summary: 'Folder of generated clusters', value: folders },
   'stop-signal': { summary: 'Which signal stops', value: oneOf('TERM', 'INT', 'HUP', 'QUIT', 'same') },
   timestamps: { summary: 'No time before each line', value: anything, spelling: 'logtime=false' },
+  tui: { summary: 'Lines instead of the dashboard', value: anything, spelling: 'tui=false' },
   user: { summary: 'Who runs it (default the application)', value: anything },
   version: { summary: 'Print the version', value: anything },
 };
@@ -112,6 +113,7 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
       'history-files',
       'history-size',
       'timestamps',
+      'tui',
       'output',
       'color',
     ],

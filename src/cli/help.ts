@@ -27,7 +27,7 @@ Example: clusterctl start --members 3
 `;
 
 const start = `Usage: clusterctl start [NAME…] [flags]
-Ctrl-C ends all processes, a second Ctrl-C kills them.
+A dashboard in terminals (--tui=false: lines). Ctrl-C ends all; twice kills.
   -f, --procfile FILE    The Procfile (default Procfile; - reads stdin)
       --config FILE      Settings of processes (default clusterctl.yaml)
   -d, --basedir DIR      Change to this folder first

@@ -2,12 +2,12 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Result } from '../base/result.ts';
 import { ok } from '../base/result.ts';
+import { sourceText } from '../supervisor/control-path.ts';
 import { displayWidth } from '../supervisor/display-width.ts';
 import type { LogChannel } from '../supervisor/log-mux.ts';
 import { LogMux } from '../supervisor/log-mux.ts';
 import { runEventRecord } from '../supervisor/ndjson-format.ts';
 import { Observer } from '../supervisor/observe/observer.ts';
-import { standardOutput } from '../supervisor/output.ts';
 import type { Spec } from '../supervisor/plan.ts';
 import type { ProcessSpec } from '../supervisor/process.ts';
 import { describeExit } from '../supervisor/process.ts';
@@ -15,11 +15,14 @@ import type { Signal } from '../supervisor/process-machine.ts';
 import type { ReloadPlan } from '../supervisor/reload-plan.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { wantsColour } from './colour.ts';
+import { sourceOf } from './control-target.ts';
+import type { DashboardSettings } from './dashboard-settings.ts';
 import { exitCodeOf } from './exit-policy.ts';
 import type { RunRequest } from './planned-specs.ts';
 import { complain } from './read-procfile.ts';
 import { openControl } from './run-control.ts';
 import { openHistory } from './run-history.ts';
+import { dashboardScreen, lineScreen } from './run-screen.ts';
 
 /** How long output that nobody takes is waited for at the end. */
 const flushPatienceMs = 1_000;
@@ -34,16 +37,18 @@ export interface Prepared {
 
 /**
  * Resolves to the exit code when nothing of the run is alive any more. `again` reads the files anew, given the specs of the
- * last time; its error says what is wrong with them.
+ * last time; its error says what is wrong with them. `dashboard`: null for lines on standard output.
  */
 export async function supervise(
   prepared: readonly Prepared[],
   again: (before: readonly Spec[]) => Promise<Result<readonly Prepared[], string>>,
   request: RunRequest,
+  dashboard: DashboardSettings | null,
 ): Promise<number> {
   const { options } = request;
   let specs = prepared.map((one) => one.spec);
-  const output = standardOutput();
+  const screen = dashboard === null ? lineScreen() : await dashboardScreen(dashboard);
+  const { output } = screen;
   const text = {
     colour: wantsColour(options.color),
     timestamps: options.timestamps,
@@ -99,17 +104,29 @@ export async function supervise(
   const givenUp = new Promise<void>((resolve) => {
     giveUp = resolve;
   });
-  listenForSignals(
+  const interrupt = listenForSignals(
     (signal) => supervisor.stopAll(stopSignal === 'same' ? signal : stopSignal),
     () => {
       supervisor.killAll();
       giveUp();
+      screen.close();
     },
     () => void supervisor.reload(),
   );
   const control = await openControl(supervisor, observer, request, history.folder);
 
-  const result = await supervisor.run();
+  // The processes start while the dashboard is still being loaded.
+  const running = supervisor.run();
+  await screen.open({
+    supervisor,
+    observer,
+    faults: null,
+    title: sourceText(sourceOf(options, request.given)),
+    history: history.folder,
+    onQuit: () => interrupt('SIGINT'),
+  });
+  const result = await running;
+  screen.close();
   await control.close();
   observer.close();
   // A slow reader gets everything, as long as the user has the patience.
@@ -125,8 +142,12 @@ function describeReload({ start, stop, restart, adjust }: ReloadPlan): string {
   return changes.length === 0 ? 'nothing has changed' : changes.join(', ');
 }
 
-/** The first signal stops, another kills; SIGHUP reloads, unless it says that the terminal is gone. */
-function listenForSignals(stop: (signal: Signal) => void, kill: () => void, reload: () => void): void {
+/** The first signal stops, another kills; SIGHUP reloads, unless it says that the terminal is gone. The result is for keys that mean a signal. */
+function listenForSignals(
+  stop: (signal: Signal) => void,
+  kill: () => void,
+  reload: () => void,
+): (signal: Signal) => void {
   const hadTerminal = hasTerminal();
   let firstMs: number | null = null;
   const heard = (signal: Signal) => {
@@ -138,6 +159,7 @@ function listenForSignals(stop: (signal: Signal) => void, kill: () => void, relo
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => heard(signal));
   process.on('SIGHUP', () => (hadTerminal && !hasTerminal() ? heard('SIGHUP') : reload()));
+  return heard;
 }
 
 /** True while a terminal controls this process. */

@@ -67,6 +67,7 @@ const flags = {
   'state-dir': stringFlag(''),
   'stop-signal': stopSignalFlag(),
   timestamps: boolFlag(true),
+  tui: boolFlag(true),
   user: optionalFlag(),
   version: boolFlag(false),
 };

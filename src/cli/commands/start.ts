@@ -1,5 +1,4 @@
 /** `clusterctl start`: turns the command line, the Procfile and env files into what is to run. */
-import { dirname, resolve } from 'node:path';
 import { adminSocketVariable } from '../../base/admin-protocol.ts';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
@@ -7,7 +6,7 @@ import type { AdminFolder } from '../../supervisor/admin-folder.ts';
 import { openAdminFolder } from '../../supervisor/admin-folder.ts';
 import { memberDataDir } from '../../supervisor/cluster-state.ts';
 import type { Config, Settings } from '../../supervisor/config/settings.ts';
-import { dependenciesOf, over, ownSettings, resolveReady } from '../../supervisor/config/settings.ts';
+import { dependenciesOf, resolveReady } from '../../supervisor/config/settings.ts';
 import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
@@ -22,15 +21,18 @@ import { keepPorts } from '../../supervisor/reload-plan.ts';
 import { defaultRestart } from '../../supervisor/restart-policy.ts';
 import { ClusterFabric } from '../cluster-fabric.ts';
 import { stateDirOf } from '../control-target.ts';
+import { dashboardSettings } from '../dashboard-settings.ts';
 import { etcdFor } from '../etcd-choice.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { Planned, RunRequest } from '../planned-specs.ts';
 import { clustersOf, planAll } from '../planned-specs.ts';
-import { configFile, readConfig } from '../read-config.ts';
+import { processSettings } from '../process-settings.ts';
+import { readConfig } from '../read-config.ts';
 import { readEnvFiles } from '../read-env.ts';
 import { complain, withComplaints } from '../read-procfile.ts';
 import type { Prepared } from '../supervise.ts';
 import { supervise } from '../supervise.ts';
+import { wantsDashboard } from '../terminal-use.ts';
 
 export async function start(request: RunRequest): Promise<number> {
   const first = await readFiles(request);
@@ -45,6 +47,10 @@ export async function start(request: RunRequest): Promise<number> {
     const prepared = await prepare(first.value, [], request, etcd.value, admin, fabric);
     if (!prepared.ok) return prepared.error;
     if (!(await portsAreFree(prepared.value.map((one) => one.process)))) return exitCode.failed;
+    const dashboard = wantsDashboard(request)
+      ? await dashboardSettings(first.value.config.dashboard, request.options)
+      : null;
+    if (dashboard?.ok === false) return failed(dashboard.error);
     const again = async (before: readonly Spec[]): Promise<Result<readonly Prepared[], string>> => {
       const { value, complaints } = await withComplaints(async () => {
         const read = await readFiles(request);
@@ -52,7 +58,7 @@ export async function start(request: RunRequest): Promise<number> {
       });
       return value.ok ? value : err(complaints.join('\n'));
     };
-    return await supervise(prepared.value, again, request);
+    return await supervise(prepared.value, again, request, dashboard?.value ?? null);
   } finally {
     await fabric.close();
     admin?.close();
@@ -137,24 +143,20 @@ interface Surroundings extends Pick<Files, 'environment' | 'config'> {
 
 function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec, string> {
   const { environment, clusters, stateDir, etcd, admin, fabric, config, specs, request } = surroundings;
-  const { options, given } = request;
   const cluster = spec.cluster === null ? undefined : clusters.get(spec.cluster);
   const member = cluster?.members.find((one) => one.name === spec.name);
   const dataDir = memberDataDir(stateDir, spec.name);
   const isEtcd = programOf(spec.command) === 'etcd';
   const url = member !== undefined ? clientUrl(member) : isEtcd ? clientUrlOf(spec.command) : null;
   const adminSocket = isEtcd && admin !== null ? admin.socketOf(spec.name) : null;
-  const own = ownSettings(config, spec);
-  const settings = over(config.defaults, own);
+  const { own, all: settings, cwd, graceMs, stopSignal } = processSettings(spec, config, request);
   const port = ownPort(settings.env) ?? spec.port;
   const ready = readyOf(own, config.defaults, url, port);
   if (!ready.ok) return ready;
-  // What is said of one process beats a flag, and that beats what is said of all.
-  const flagged = <T>(flag: string, mine: T | null, ofAll: T | null) => mine ?? (given.has(flag) ? null : ofAll);
   return ok({
     name: spec.name,
     command: spec.command,
-    cwd: settings.cwd === null ? process.cwd() : resolve(dirname(configFile(options)), settings.cwd),
+    cwd,
     env: {
       ...environment,
       PATH: etcd.path,
@@ -168,12 +170,12 @@ function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec
     port,
     clientUrl: url,
     adminSocket,
-    graceMs: flagged('grace', own.graceMs, config.defaults.graceMs) ?? options.grace,
+    graceMs,
     greeting: [greeting({ ...spec, port }, member, dataDir), ...(isEtcd ? [`etcd is ${etcd.description}`] : [])],
     ready: ready.value,
     dependsOn: dependenciesOf(config, spec, specs),
     restart: { ...defaultRestart, ...settings.restart },
-    stopSignal: flagged('stop-signal', own.stopSignal, config.defaults.stopSignal),
+    stopSignal,
   });
 }
 

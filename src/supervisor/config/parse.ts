@@ -3,6 +3,8 @@ import type { Document, LineCounter, Node } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, parseDocument, LineCounter as YamlLineCounter } from 'yaml';
 import type { core } from 'zod';
 import { toJSONSchema } from 'zod';
+import type { Result } from '../../base/result.ts';
+import { err, ok } from '../../base/result.ts';
 import { findCycles } from '../dependency-order.ts';
 import type { Spec } from '../plan.ts';
 import type { Signal } from '../process-machine.ts';
@@ -10,8 +12,8 @@ import { characters } from '../procfile/lex.ts';
 import type { Problem } from '../procfile/problem.ts';
 import type { RestartPolicy } from '../restart-policy.ts';
 import type { RawConfig, RawSettings } from './schema.ts';
-import { configSchema, durationMs, knownKeys } from './schema.ts';
-import type { Config, ReadySetting, Settings } from './settings.ts';
+import { configSchema, durationMs, knownKeys, userSchema } from './schema.ts';
+import type { Config, DashboardWishes, ReadySetting, Settings } from './settings.ts';
 import { dependenciesOf, emptyConfig } from './settings.ts';
 
 export interface ParsedConfig {
@@ -67,6 +69,17 @@ export function parseConfig(file: string, text: string, known: Known): ParsedCon
       problemAt(offsetOf(document, path, target), 'config', message, hint),
     ),
   );
+}
+
+/** The user's own file, for all runs. The error names the file and all that is wrong with it. */
+export function parseDashboardWishes(file: string, text: string): Result<DashboardWishes, string> {
+  const document = parseDocument(text, { prettyErrors: false });
+  const [broken] = document.errors;
+  if (broken !== undefined) return err(`${file}: ${broken.message}`);
+  const checked = userSchema.safeParse(document.toJS() ?? {});
+  if (checked.success) return ok(toWishes(checked.data));
+  const problems = checked.error.issues.flatMap((issue) => complaintsOf(issue, []));
+  return err(problems.map(({ path, message }) => `${file}: ${pathText(path)}${message}`).join('\n'));
 }
 
 /** What may stand in the file as JSON Schema (draft 2020-12), for editors. */
@@ -202,7 +215,12 @@ function toConfig(raw: RawConfig): Config {
   return {
     defaults: toSettings(raw.defaults ?? {}),
     processes: new Map(processes.map(([name, settings]) => [name, toSettings(settings)])),
+    dashboard: toWishes(raw),
   };
+}
+
+function toWishes({ theme, keys }: Pick<RawConfig, 'theme' | 'keys'>): DashboardWishes {
+  return { theme: theme ?? null, keys: keys ?? {} };
 }
 
 function toSettings(raw: RawSettings): Settings {

@@ -146,6 +146,22 @@ const processSchema = z.strictObject(
 
 const defaultsSchema = z.strictObject(common, { error: 'expected settings, as in { grace: 5s }' });
 
+const keysError = 'expected a key or a list of keys, as in { kill: k, quit: [q, ctrl-c] }';
+
+const dashboard = {
+  theme: z
+    .enum(['dark', 'light', 'colour-blind', 'mono'], { error: 'expected dark, light, colour-blind or mono' })
+    .optional()
+    .describe('Colours of the dashboard (default: dark, or light where the terminal says that it is)'),
+  keys: z
+    .record(z.string(), z.union([z.string(), z.array(z.string())], { error: keysError }), { error: keysError })
+    .optional()
+    .describe('Keys of the dashboard by what they do'),
+};
+
+/** The user's own file, for all runs. */
+export const userSchema = z.strictObject(dashboard, { error: 'expected `theme:` or `keys:`' });
+
 export const configSchema = z
   .strictObject(
     {
@@ -154,6 +170,7 @@ export const configSchema = z
         .record(z.string(), processSchema, { error: 'expected processes by their names in the Procfile' })
         .optional()
         .describe('By the name of an entry of the Procfile, or of an instance such as web.2 or etcd1'),
+      ...dashboard,
     },
     { error: 'expected `processes:` or `defaults:`' },
   )

@@ -33,6 +33,14 @@ export interface Config {
   readonly defaults: Settings;
   /** By the name of an entry or of an instance. */
   readonly processes: ReadonlyMap<string, Settings>;
+  readonly dashboard: DashboardWishes;
+}
+
+/** How the dashboard is to be; what keys mean is the dashboard's to say. */
+export interface DashboardWishes {
+  readonly theme: 'dark' | 'light' | 'colour-blind' | 'mono' | null;
+  /** Keys by what they do. */
+  readonly keys: Readonly<Record<string, string | readonly string[]>>;
 }
 
 const nothing: Settings = {
@@ -45,7 +53,9 @@ const nothing: Settings = {
   cwd: null,
 };
 
-export const emptyConfig: Config = { defaults: nothing, processes: new Map() };
+export const noWishes: DashboardWishes = { theme: null, keys: {} };
+
+export const emptyConfig: Config = { defaults: nothing, processes: new Map(), dashboard: noWishes };
 
 type Named = Pick<Spec, 'name' | 'entry'>;
 

@@ -1,5 +1,5 @@
 /** Who led when, which processes were down and which faulted, out of the events of a run. Pure. */
-import type { RunEvent } from '../../supervisor/observe/model.ts';
+import type { Observation, RunEvent } from '../../supervisor/observe/model.ts';
 
 /** From `fromMs` up to, and without, `toMs`; Infinity: it goes on. */
 export interface Interval {
@@ -13,10 +13,22 @@ export interface Lane {
   readonly faulted: readonly Interval[];
 }
 
+/** The name of the process that a member id or a name in an event means. */
+export type NameOf = (name: string) => string;
+
+/** An event may know a member by its id alone, as long as nobody has said whose it is. */
+export function namesIn({ processes }: Pick<Observation, 'processes'>): NameOf {
+  const names = new Map(
+    processes.flatMap(({ name, member }) => (member?.memberId ? [[member.memberId, name] as const] : [])),
+  );
+  return (name) => names.get(name) ?? name;
+}
+
 /** By the names of processes; those that no event names are missing. */
-export function lanesOf(events: readonly RunEvent[]): ReadonlyMap<string, Lane> {
+export function lanesOf(events: readonly RunEvent[], nameOf: NameOf): ReadonlyMap<string, Lane> {
   const lanes = new Map<string, OpenLane>();
-  const lane = (name: string) => {
+  const lane = (said: string) => {
+    const name = nameOf(said);
     const known = lanes.get(name) ?? new OpenLane();
     lanes.set(name, known);
     return known;

@@ -5,8 +5,8 @@ import type { Observation, ProcessFacts, RunEvent } from '../../supervisor/obser
 import type { StyleName } from '../theme.ts';
 import { processStyle } from '../theme.ts';
 import { clockMsText, clockText, durationText, latencyText } from './format.ts';
-import type { Interval, Lane } from './leadership.ts';
-import { lanesOf } from './leadership.ts';
+import type { Interval, Lane, NameOf } from './leadership.ts';
+import { lanesOf, namesIn } from './leadership.ts';
 import type { Line, Span } from './line.ts';
 import { clipLine, padTo, printable, span, spread } from './line.ts';
 
@@ -53,7 +53,7 @@ export function timelineView(
   const { width, height } = size;
   const shown = windowOf(window, observation);
   const members = observation.processes.filter((one) => one.member !== null);
-  const lanes = lanesOf(observation.events);
+  const lanes = lanesOf(observation.events, namesIn(observation));
   const range = `${durationText(shown.toMs - shown.fromMs)}${window.endMs === null ? '' : `, to ${clockText(shown.toMs, offsetMinutes)}`}`;
   const labelWidth = Math.min(12, Math.max(4, ...members.map((one) => displayWidth(one.name)))) + 1;
   const axis: Axis = { ...shown, columns: Math.max(1, width - labelWidth - 1), startedMs: observation.startedMs };
@@ -177,30 +177,32 @@ function joined(cells: readonly Cell[]): Span[] {
 function eventLines(observation: Observation, shown: Interval, count: number, offsetMinutes: number): Line[] {
   const lines: Line[] = [];
   const { events } = observation;
+  const nameOf = namesIn(observation);
   for (let at = events.length - 1; at >= 0 && lines.length < count; at--) {
     const event = events[at];
     if (event === undefined || event.atMs > shown.toMs) continue;
-    lines.push([span(`${clockMsText(event.atMs, offsetMinutes)} `, 'dim'), ...eventSpans(event)]);
+    lines.push([span(`${clockMsText(event.atMs, offsetMinutes)} `, 'dim'), ...eventSpans(event, nameOf)]);
   }
   return lines;
 }
 
 /** What happened, as a sentence. */
-export function eventSpans(event: RunEvent): Line {
+export function eventSpans(event: RunEvent, nameOf: NameOf): Line {
   const mark = marks.find((one) => one.type === event.type);
   const sign = span(`${mark?.sign ?? '·'} `, mark?.style ?? 'dim');
   switch (event.type) {
     case 'leader-changed': {
       const { to, from, term, downtimeMs } = event;
-      const subject = [sign, span(printable(to), 'title'), span(` leads in term ${term}`)];
+      const subject = [sign, span(printable(nameOf(to)), 'title'), span(` leads in term ${term}`)];
       if (downtimeMs === null) return subject;
-      const after = from === null || from === to ? 'without a leader' : `after ${printable(from)}`;
+      const after =
+        from === null || nameOf(from) === nameOf(to) ? 'without a leader' : `after ${printable(nameOf(from))}`;
       return [...subject, span(', '), span(latencyText(downtimeMs), 'leader'), span(` ${after}`)];
     }
     case 'leader-lost':
-      return [sign, span(`${printable(event.from)} leads no more (term ${event.term})`)];
+      return [sign, span(`${printable(nameOf(event.from))} leads no more (term ${event.term})`)];
     case 'election':
-      return [sign, span(`${printable(event.member)} campaigns in term ${event.term}`)];
+      return [sign, span(`${printable(nameOf(event.member))} campaigns in term ${event.term}`)];
     case 'fault-injected':
       return [sign, span(`${event.fault.id} `, 'fault'), span(printable(event.fault.text))];
     case 'fault-effective':
