@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
-import type { FabricMember } from '../chaos/fabric/fabric.ts';
+import type { FabricLink, FabricMember } from '../chaos/fabric/fabric.ts';
 import type { FabricThread } from '../chaos/fabric/fabric-thread.ts';
 import type { LinkBackend, LinkObservation, LinkRule } from '../chaos/faults/link-backend.ts';
 import type { EtcdChoice } from '../supervisor/etcd-binary.ts';
@@ -69,6 +69,10 @@ export class ClusterFabric implements LinkBackend {
 
   async observed(): Promise<readonly LinkObservation[]> {
     return this.#thread === null ? [] : this.#thread.observed();
+  }
+
+  async probe(links: readonly FabricLink[]): Promise<void> {
+    await this.#thread?.probe(links);
   }
 
   async close(): Promise<void> {

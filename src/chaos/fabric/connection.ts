@@ -82,6 +82,18 @@ export class Connection {
     for (const direction of directions) this.#lanes[direction].apply(order[direction]);
   }
 
+  /**
+   * Sends a message that says nothing along its lane, if it is a stream to `receiver`: what the rules do to messages is seen, even if
+   * there are none for the moment.
+   */
+  probe(sender: string, receiver: string): void {
+    const bytes = this.#response?.linkHeartbeat() ?? null;
+    const { down } = this.#hooks.rules();
+    if (this.#closed || bytes === null || down.from !== sender || down.to !== receiver) return;
+    if (this.#isLost(down.loss)) this.#hooks.hit('down', { messages: 1, bytes: 0 });
+    else this.#pass('down', bytes, 1);
+  }
+
   /** Ends it as a firewall would; the link is seen to be hit. */
   reset(): void {
     const rules = this.#hooks.rules();
@@ -117,11 +129,14 @@ export class Connection {
       return;
     }
     const { loss } = this.#hooks.rules().down;
-    const lose = () => loss > 0 && this.#random.below(lossSteps) < loss * lossSteps;
-    const framed = this.#response.push(chunk, lose);
+    const framed = this.#response.push(chunk, () => this.#isLost(loss));
     if (framed.lost > 0) this.#hooks.hit('down', { messages: framed.lost, bytes: 0 });
     if (framed.broken) this.reset();
     else this.#pass('down', framed.bytes, framed.passed);
+  }
+
+  #isLost(loss: number): boolean {
+    return loss > 0 && this.#random.below(lossSteps) < loss * lossSteps;
   }
 
   #pass(direction: Direction, bytes: readonly Buffer[], messages: number): void {

@@ -1,6 +1,6 @@
 /** What the supervisor and the thread of the fabric say to each other. */
 import type { LinkRule } from '../faults/link-backend.ts';
-import type { FabricMember, FabricObservation } from './fabric.ts';
+import type { FabricLink, FabricMember, FabricObservation } from './fabric.ts';
 
 /** What the thread is started with. */
 export interface FabricThreadData {
@@ -12,6 +12,7 @@ export interface FabricThreadData {
 export type FabricOrder =
   | { readonly op: 'add-members'; readonly members: readonly FabricMember[] }
   | { readonly op: 'set-links'; readonly rules: readonly LinkRule[] }
+  | { readonly op: 'probe'; readonly links: readonly FabricLink[] }
   | { readonly op: 'observe' };
 
 /** One at a time and in order: the answer to each comes before that to the next. */

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
 import type { LinkRule } from '../faults/link-backend.ts';
-import type { FabricMember, FabricObservation } from './fabric.ts';
+import type { FabricLink, FabricMember, FabricObservation } from './fabric.ts';
 import type { FabricAnswer, FabricOrder, FabricThreadData } from './fabric-protocol.ts';
 
 const seedMax = 2 ** 32;
@@ -63,6 +63,11 @@ export class FabricThread {
   async setLinks(rules: readonly LinkRule[]): Promise<Result<void, string>> {
     const answer = await this.#ask({ op: 'set-links', rules });
     return answer.type === 'failed' ? err(answer.error) : ok(undefined);
+  }
+
+  /** As `LinkBackend.probe`. */
+  async probe(links: readonly FabricLink[]): Promise<void> {
+    await this.#ask({ op: 'probe', links });
   }
 
   /** As `LinkBackend.observed`, with bytes. */

@@ -31,6 +31,12 @@ export interface FabricMember {
   readonly tls: boolean;
 }
 
+/** A direction of a link, by names. */
+export interface FabricLink {
+  readonly from: string;
+  readonly to: string;
+}
+
 /** A link as it was seen by the fabric; the counters only ever rise. */
 export interface FabricObservation extends LinkObservation {
   readonly passedBytes: number;
@@ -107,6 +113,11 @@ export class Fabric {
     return ok(undefined);
   }
 
+  /** As `LinkBackend.probe`. Under TLS nothing can be added to what members say; they say something every 1.7 s. */
+  probe(links: readonly FabricLink[]): void {
+    for (const { from, to } of links) for (const connection of [...this.#connections]) connection.probe(from, to);
+  }
+
   /** All links there can be. */
   observed(): readonly FabricObservation[] {
     const members = [...this.#members.values()];
@@ -125,12 +136,15 @@ export class Fabric {
     return closed;
   }
 
-  #problemOf({ from, to, loss }: LinkRule): string | null {
+  #problemOf({ from, to, loss, messages }: LinkRule): string | null {
     const [source, target] = [this.#members.get(from), this.#members.get(to)];
     if (source === undefined || target === undefined) {
       return `the fabric knows no member ${source === undefined ? from : to}`;
     }
     if (from === to || source.cluster !== target.cluster) return `there is no link from ${from} to ${to}`;
+    if (messages !== undefined) {
+      return `no fault on ${messages.join(', ')} alone from ${from} to ${to}: the fabric knows messages, but not which are which; put it on all of them`;
+    }
     if (loss > 0 && (source.tls || target.tls)) {
       return `no loss on the link from ${from} to ${to}: it would have to be of whole Raft messages, which TLS hides; delay it, or cut it`;
     }

@@ -86,6 +86,15 @@ export class RaftFrames {
     return { bytes, passed, lost, broken: false };
   }
 
+  /** A frame that says that the link is alive, as members send them now and then; null where it would get between others. */
+  linkHeartbeat(): Buffer | null {
+    if (this.#raw) return null;
+    if (this.#type === 'msgapp') return Buffer.of(frameType.linkHeartbeat);
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64BE(BigInt(linkHeartbeatHead.length));
+    return Buffer.concat([length, linkHeartbeatHead]);
+  }
+
   /** What was kept back: nothing comes any more. */
   end(): Buffer {
     const pending = this.#pending();

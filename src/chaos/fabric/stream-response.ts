@@ -56,6 +56,16 @@ export class StreamResponse {
     return { bytes: out, passed, lost, broken };
   }
 
+  /** A chunk between the others that says only that the link is alive; null while there can be none. */
+  linkHeartbeat(): readonly Buffer[] | null {
+    const { type } = this.#expected;
+    const frame = type === 'head' || type === 'opaque' ? null : this.#frames.linkHeartbeat();
+    if (frame === null) return null;
+    const out: Buffer[] = [];
+    closeChunk([frame], out);
+    return out;
+  }
+
   /** What was kept back: nothing comes any more. */
   end(): Buffer {
     const out: Buffer[] = [];

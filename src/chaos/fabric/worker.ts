@@ -14,6 +14,9 @@ function carryOut(fabric: Fabric, order: FabricOrder): FabricAnswer {
       const set = fabric.setLinks(order.rules);
       return set.ok ? { type: 'done' } : { type: 'failed', error: set.error };
     }
+    case 'probe':
+      fabric.probe(order.links);
+      return { type: 'done' };
     case 'observe':
       return { type: 'observed', links: fabric.observed() };
     default:

@@ -130,9 +130,9 @@ export class FakeCluster {
   }
 
   /** A stream of messages of `from` to `to`: dialled by the receiver. */
-  async stream(from: string, to: string): Promise<{ readonly dialer: End; readonly server: End }> {
+  async stream(from: string, to: string, type = 'message'): Promise<{ readonly dialer: End; readonly server: End }> {
     const { dialer, server } = await this.connect(to, from);
-    dialer.socket.write(`GET /raft/stream/message/1 HTTP/1.1\r\nHost: x\r\n\r\n`);
+    dialer.socket.write(`GET /raft/stream/${type}/1 HTTP/1.1\r\nHost: x\r\n\r\n`);
     await server.until('\r\n\r\n');
     server.socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
     await dialer.until('\r\n\r\n');

@@ -32,6 +32,10 @@ function hitsOfOthers(from: string, to: string): number {
   return others.reduce((sum, one) => sum + one.hit, 0);
 }
 
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 /** What a test has to wait for that must not happen: long enough for anything on this machine that would. */
 const aWhile = () => passed(40);
 
@@ -55,6 +59,7 @@ describe('a fabric between members', () => {
         ...(posts.server.text.includes(text) ? [`${link} post`] : []),
       ]);
     const all = [...links.keys()].flatMap((link) => [`${link} stream`, `${link} post`]);
+    const healMs: number[] = [];
     for (const [from, to] of cluster.pairs) {
       const link = `${from} ${to}`;
       const lost = all.filter((one) => one.startsWith(link));
@@ -79,9 +84,11 @@ describe('a fabric between members', () => {
       const startMs = performance.now();
       set([]);
       await Promise.all([links.get(link)?.stream.dialer.until(text), links.get(link)?.posts.server.until(text)]);
-      expect(performance.now() - startMs).toBeLessThan(100);
+      healMs.push(performance.now() - startMs);
       expect(arrived(text)).toEqual(all);
     }
+    // A machine may be busy for a moment.
+    expect(median(healMs)).toBeLessThan(100);
   });
 
   it('lets a new connection wait while both directions are held, and go on after', async () => {
@@ -205,6 +212,28 @@ describe('a fabric between members', () => {
     set([]);
     await dialer.until('much later');
     expect(performance.now() - healMs).toBeLessThan(100);
+  });
+
+  it('probes a link on which nothing is said, and the probe meets the rules', async () => {
+    cluster = await FakeCluster.start(2);
+    for (const type of ['message', 'msgapp'] as const) {
+      const { dialer } = await cluster.stream('m1', 'm2', type);
+      const before = counters('m1', 'm2');
+      set([cut('m1', 'm2')]);
+      cluster.fabric.probe([{ from: 'm2', to: 'm1' }]);
+      expect(counters('m1', 'm2')).toEqual(before);
+      cluster.fabric.probe([{ from: 'm1', to: 'm2' }]);
+      expect(counters('m1', 'm2').hit).toBe(before.hit + 1);
+      expect(counters('m1', 'm2').passed).toBe(before.passed);
+      set([{ ...wholeLink('m1', 'm2'), loss: 1 }]);
+      cluster.fabric.probe([{ from: 'm1', to: 'm2' }]);
+      expect(counters('m1', 'm2').hit).toBe(before.hit + 2);
+      set([]);
+      const frame = type === 'msgapp' ? '\0' : `${'\0'.repeat(7)}\x06\x08\x08\x10\0\x18\0`;
+      await dialer.until(`\r\n\r\n${frame.length.toString(16)}\r\n${frame}\r\n`);
+      dialer.socket.destroy();
+      await dialer.ended;
+    }
   });
 
   it('loses whole messages of a stream', async () => {
