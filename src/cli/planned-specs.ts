@@ -7,6 +7,7 @@ import { peerScheme } from '../supervisor/etcd-members.ts';
 import type { Spec } from '../supervisor/plan.ts';
 import { planMembers, planProcesses } from '../supervisor/plan.ts';
 import { exitCode } from './exit-codes.ts';
+import type { Say } from './read-procfile.ts';
 import { complain, readProcfile } from './read-procfile.ts';
 import type { Options } from './syntax.ts';
 
@@ -28,26 +29,24 @@ export interface Planned {
   readonly entries: readonly string[];
 }
 
-/** The specs in file order, or the exit code after the errors have been printed. `added` is what env files set. */
-export function planRun(request: RunRequest, added: Readonly<Record<string, string>>): Result<readonly Spec[], number> {
-  const planned = planAll(request, added);
-  return planned.ok ? ok(planned.value.specs) : planned;
-}
-
-/** The same, with what is not to run. */
-export function planAll(request: RunRequest, added: Readonly<Record<string, string>>): Result<Planned, number> {
+/** What to run, or the exit code after the errors have been said. `added` is what env files set. */
+export function planAll(
+  request: RunRequest,
+  added: Readonly<Record<string, string>>,
+  say: Say = complain,
+): Result<Planned, number> {
   const { options, names, given } = request;
   if (options.members !== null) {
     const clash = ['procfile', 'formation'].find((flag) => given.has(flag));
     if (clash === undefined) {
       const all = planMembers(options.members);
-      const specs = chosenMembers(all, names);
+      const specs = chosenMembers(all, names, say);
       return specs.ok ? ok({ specs: specs.value, all, entries: ['etcd'] }) : specs;
     }
-    complain(`--members makes a cluster without a Procfile: leave out --${clash}, or use -m etcd=${options.members}`);
+    say(`--members makes a cluster without a Procfile: leave out --${clash}, or use -m etcd=${options.members}`);
     return err(exitCode.usage);
   }
-  const procfile = readProcfile(options.procfile);
+  const procfile = readProcfile(options.procfile, say);
   if (!procfile.ok) return procfile;
   const { entries } = procfile.value;
   const { formation, 'set-ports': setPorts } = options;
@@ -61,15 +60,15 @@ export function planAll(request: RunRequest, added: Readonly<Record<string, stri
       entries: entries.map((entry) => entry.name),
     });
   }
-  for (const message of planned.error) complain(message);
+  for (const message of planned.error) say(message);
   return err(exitCode.failed);
 }
 
-function chosenMembers(members: readonly Spec[], names: readonly string[]): Result<readonly Spec[], number> {
+function chosenMembers(members: readonly Spec[], names: readonly string[], say: Say): Result<readonly Spec[], number> {
   const unknown = names.find((name) => !members.some((member) => member.name === name));
   if (unknown === undefined)
     return ok(names.length === 0 ? members : members.filter((one) => names.includes(one.name)));
-  complain(`unknown proc: ${unknown} (members: ${members.map((member) => member.name).join(', ')})`);
+  say(`unknown proc: ${unknown} (members: ${members.map((member) => member.name).join(', ')})`);
   return err(exitCode.failed);
 }
 

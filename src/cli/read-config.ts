@@ -7,6 +7,7 @@ import type { Known } from '../supervisor/config/parse.ts';
 import type { Config } from '../supervisor/config/settings.ts';
 import { emptyConfig } from '../supervisor/config/settings.ts';
 import { exitCode } from './exit-codes.ts';
+import type { Say } from './read-procfile.ts';
 import { complain, printProblems } from './read-procfile.ts';
 import type { Options } from './syntax.ts';
 
@@ -19,20 +20,20 @@ export function configFile({ config, procfile, members }: Options): string {
   return members !== null || procfile === '-' ? defaultFile : join(dirname(procfile), defaultFile);
 }
 
-/** An empty one if there is no file; or the exit code after its errors have been printed. */
-export async function readConfig(options: Options, known: Known): Promise<Result<Config, number>> {
+/** An empty one if there is no file; or the exit code after its errors have been said. */
+export async function readConfig(options: Options, known: Known, say: Say = complain): Promise<Result<Config, number>> {
   const file = configFile(options);
   if (options.config === null && !existsSync(file)) return ok(emptyConfig);
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    complain(`${file}: cannot read this config file: ${error instanceof Error ? error.message : String(error)}`);
+    say(`${file}: cannot read this config file: ${error instanceof Error ? error.message : String(error)}`);
     return err(exitCode.failed);
   }
   // Loaded only here: a run without a config file does not pay for the parsers.
   const { parseConfig } = await import('../supervisor/config/parse.ts');
   const { config, problems } = parseConfig(file, text, known);
-  printProblems(problems);
+  printProblems(problems, say);
   return problems.length > 0 ? err(exitCode.usage) : ok(config);
 }

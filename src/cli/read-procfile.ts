@@ -11,60 +11,50 @@ import { exitCode } from './exit-codes.ts';
 /** A wrong kind of file has a problem in every line: the first ones tell enough. */
 const problemsShownMax = 20;
 
-/** A Procfile with at least one entry, its problems printed; or the exit code after its errors have been printed. */
-export function readProcfile(file: string): Result<Procfile, number> {
-  const read = readProcfileText(file);
-  return read.ok ? usable(parseProcfile(read.value.name, read.value.text)) : read;
+/** Takes a sentence for the user. */
+export type Say = (message: string) => void;
+
+/** A Procfile with at least one entry, its problems said; or the exit code after its errors have been said. */
+export function readProcfile(file: string, say: Say = complain): Result<Procfile, number> {
+  const read = readProcfileText(file, say);
+  return read.ok ? usable(parseProcfile(read.value.name, read.value.text), say) : read;
 }
 
-/** The text of the file, and the name under which problems are reported; or the exit code after the error has been printed. */
-export function readProcfileText(file: string): Result<{ readonly name: string; readonly text: string }, number> {
+/** The text of the file, and the name under which problems are reported; or the exit code after the error has been said. */
+export function readProcfileText(
+  file: string,
+  say: Say = complain,
+): Result<{ readonly name: string; readonly text: string }, number> {
   const name = file === '-' ? 'stdin' : file;
   try {
     return ok({ name, text: readFileSync(file === '-' ? 0 : file, 'utf8') });
   } catch (error) {
-    complain(`${name}: ${reason(error)}`);
+    say(`${name}: ${reason(error)}`);
     return err(exitCode.failed);
   }
 }
 
-/** The Procfile, if it has entries and no errors; its problems are printed. */
-export function usable(procfile: Procfile): Result<Procfile, number> {
-  printProblems(procfile.problems);
+/** The Procfile, if it has entries and no errors; its problems are said. */
+export function usable(procfile: Procfile, say: Say = complain): Result<Procfile, number> {
+  printProblems(procfile.problems, say);
   if (procfile.problems.some((problem) => problem.severity === 'error')) return err(exitCode.usage);
   if (procfile.entries.length === 0) {
-    complain(`${procfile.file}: no valid entry: write a line such as \`web: node server.js\``);
+    say(`${procfile.file}: no valid entry: write a line such as \`web: node server.js\``);
     return err(exitCode.failed);
   }
   return ok(procfile);
 }
 
-let overhear: ((message: string) => void) | null = null;
-
 /** One line on stderr, in the shape of all our errors. */
 export function complain(message: string): void {
-  overhear?.(message);
   process.stderr.write(`clusterctl: ${message}\n`);
 }
 
-/** Does `work`; `complaints` are what it complained about meanwhile. Not to be nested. */
-export async function withComplaints<T>(
-  work: () => Promise<T>,
-): Promise<{ readonly value: T; readonly complaints: readonly string[] }> {
-  const complaints: string[] = [];
-  overhear = (message) => complaints.push(message);
-  try {
-    return { value: await work(), complaints };
-  } finally {
-    overhear = null;
-  }
-}
-
-/** All of them, up to a screenful, on stderr. */
-export function printProblems(problems: readonly Problem[]): void {
-  for (const problem of problems.slice(0, problemsShownMax)) complain(formatProblem(problem));
+/** All of them, up to a screenful. */
+export function printProblems(problems: readonly Problem[], say: Say = complain): void {
+  for (const problem of problems.slice(0, problemsShownMax)) say(formatProblem(problem));
   const more = problems.length - problemsShownMax;
-  if (more > 0) complain(`… and ${more} more problems`);
+  if (more > 0) say(`… and ${more} more problems`);
 }
 
 function reason(error: unknown): string {

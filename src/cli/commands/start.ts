@@ -29,7 +29,8 @@ import { clustersOf, planAll } from '../planned-specs.ts';
 import { processSettings } from '../process-settings.ts';
 import { readConfig } from '../read-config.ts';
 import { readEnvFiles } from '../read-env.ts';
-import { complain, withComplaints } from '../read-procfile.ts';
+import type { Say } from '../read-procfile.ts';
+import { complain } from '../read-procfile.ts';
 import type { Prepared } from '../supervise.ts';
 import { supervise } from '../supervise.ts';
 import { wantsDashboard } from '../terminal-use.ts';
@@ -52,11 +53,14 @@ export async function start(request: RunRequest): Promise<number> {
       : null;
     if (dashboard?.ok === false) return failed(dashboard.error);
     const again = async (before: readonly Spec[]): Promise<Result<readonly Prepared[], string>> => {
-      const { value, complaints } = await withComplaints(async () => {
-        const read = await readFiles(request);
-        return read.ok ? prepare(read.value, before, request, etcd.value, admin, fabric) : read;
-      });
-      return value.ok ? value : err(complaints.join('\n'));
+      const complaints: string[] = [];
+      const say = (message: string) => {
+        complaints.push(message);
+        complain(message);
+      };
+      const read = await readFiles(request, say);
+      const now = read.ok ? await prepare(read.value, before, request, etcd.value, admin, fabric, say) : read;
+      return now.ok ? now : err(complaints.join('\n'));
     };
     return await supervise(prepared.value, again, request, dashboard?.value ?? null);
   } finally {
@@ -90,20 +94,20 @@ interface Files {
   readonly config: Config;
 }
 
-/** Or the exit code after the errors have been printed. */
-async function readFiles(request: RunRequest): Promise<Result<Files, number>> {
-  const variables = readEnvFiles(request.options);
+/** Or the exit code after the errors have been said. */
+async function readFiles(request: RunRequest, say: Say = complain): Promise<Result<Files, number>> {
+  const variables = readEnvFiles(request.options, say);
   if (!variables.ok) return variables;
   const added = effective(variables.value);
-  const planned = planAll(request, added);
+  const planned = planAll(request, added, say);
   if (!planned.ok) return planned;
   const { entries, all } = planned.value;
-  const config = await readConfig(request.options, { entries, specs: all });
+  const config = await readConfig(request.options, { entries, specs: all }, say);
   if (!config.ok) return config;
   return ok({ environment: { ...process.env, ...added }, planned: planned.value, config: config.value });
 }
 
-/** Everything that spawning needs; or the exit code after the errors have been printed. `before` is what runs already. */
+/** Everything that spawning needs; or the exit code after the errors have been said. `before` is what runs already. */
 async function prepare(
   { environment, planned, config }: Files,
   before: readonly Spec[],
@@ -111,19 +115,20 @@ async function prepare(
   etcd: EtcdChoice,
   admin: AdminFolder | null,
   fabric: ClusterFabric,
+  say: Say = complain,
 ): Promise<Result<readonly Prepared[], number>> {
   const specs = keepPorts(before, planned.specs);
   const starting = specs.filter((spec) => !before.some((one) => one.name === spec.name));
   const stateDir = stateDirOf(request.options);
   const clusters = await clustersOf(specs, stateDir, starting, fabric.route);
-  if (!clusters.ok) return err(failed(clusters.error));
+  if (!clusters.ok) return err(failed(clusters.error, say));
   const joined = await fabric.join(clusters.value);
-  if (!joined.ok) return err(failed(joined.error));
+  if (!joined.ok) return err(failed(joined.error, say));
   const surroundings = { environment, clusters: clusters.value, stateDir, etcd, admin, fabric, config, specs, request };
   const prepared: Prepared[] = [];
   for (const spec of specs) {
     const process = processSpec(spec, surroundings);
-    if (!process.ok) return err(failed(`${spec.name}.${process.error}`));
+    if (!process.ok) return err(failed(`${spec.name}.${process.error}`, say));
     prepared.push({ spec, process: process.value });
   }
   return ok(prepared);
@@ -197,7 +202,7 @@ function greeting(spec: Spec, member: MemberAddress | undefined, dataDir: string
   return spec.port === null ? `Starting ${spec.name}` : `Starting ${spec.name} on port ${spec.port}`;
 }
 
-function failed(message: string): number {
-  complain(message);
+function failed(message: string, say: Say = complain): number {
+  say(message);
   return exitCode.failed;
 }
