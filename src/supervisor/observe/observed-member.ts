@@ -14,6 +14,8 @@ import { raftLines } from './raft-lines.ts';
 /** Asks an etcd from outside. Nothing rejects; the errors say why there is no answer. */
 export interface Probe {
   status(url: string, timeoutMs: number): Promise<Result<PolledStatus, string>>;
+  /** How long a read through the leader takes, in milliseconds. */
+  health(url: string, timeoutMs: number): Promise<Result<number, string>>;
   /** A page of its HTTP side. */
   page(url: string, path: string, timeoutMs: number): Promise<Result<string, string>>;
   close(): void;
@@ -167,15 +169,12 @@ export class ObservedMember {
   /** Looks at its health, and its version while that is not known. */
   async checkHealth(probe: Probe): Promise<void> {
     const instance = this.#instance;
-    const startMs = performance.now();
-    const health = await probe.page(this.#url, '/health', timeoutMs);
-    const tookMs = performance.now() - startMs;
+    const health = await probe.health(this.#url, timeoutMs);
     const version = this.#record.facts.version === null ? await probe.page(this.#url, '/version', timeoutMs) : null;
     if (instance !== this.#instance || !this.#running) return;
-    const isHealthy = health.ok && /"health"\s*:\s*"?true"?/.test(health.value);
     const [, text] = version?.ok === true ? (/"etcdserver"\s*:\s*"([^"]+)"/.exec(version.value) ?? []) : [];
     const { facts } = this.#record;
-    const healthMs = isHealthy ? Math.round(tookMs * 10) / 10 : null;
+    const healthMs = health.ok ? Math.round(health.value * 10) / 10 : null;
     this.#record = { ...this.#record, facts: { ...facts, healthMs, version: text ?? facts.version } };
     this.#listener.onFacts();
   }

@@ -114,6 +114,7 @@ export class Observer {
       this.#lease = null;
       this.#pace();
     }, leaseMs).unref();
+    const isFirst = this.#timer === null;
     this.#pace();
     this.#sampleUsage();
     const running = [...this.#members.values()].filter((member) => member.running);
@@ -126,6 +127,7 @@ export class Observer {
         }),
       );
     }
+    if (isFirst) this.#sampleLag();
     return this.observation();
   }
 
