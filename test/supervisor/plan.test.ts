@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { displayWidth } from '../../src/supervisor/display-width.ts';
-import { ephemeralPortMin, memberEnv, portCandidates } from '../../src/supervisor/etcd-members.ts';
+import { ephemeralPortMin, memberEnv, peerScheme, portCandidates } from '../../src/supervisor/etcd-members.ts';
 import { instancesMax, parseFormation } from '../../src/supervisor/formation.ts';
 import type { PlanOptions } from '../../src/supervisor/plan.ts';
 import { planMembers, planProcesses, programOf } from '../../src/supervisor/plan.ts';
@@ -125,6 +125,31 @@ describe('a generated member', () => {
       ETCD_INITIAL_CLUSTER_TOKEN: 't',
       ETCD_INITIAL_CLUSTER_STATE: 'new',
     });
+  });
+
+  it('of a cluster on the fabric are known by addresses that exist nowhere, and listen as always', () => {
+    const members = [
+      { name: 'etcd1', clientPort: 12379, peerPort: 12380 },
+      { name: 'etcd2', clientPort: 22379, peerPort: 22380 },
+    ] as const;
+    const peers = { route: 'fabric', scheme: 'https' } as const;
+    expect(memberEnv({ token: 't', members, peers }, members[1], '/state/etcd2')).toMatchObject({
+      ETCD_LISTEN_PEER_URLS: 'https://127.0.0.1:22380',
+      ETCD_INITIAL_ADVERTISE_PEER_URLS: 'https://192.0.2.2:22380',
+      ETCD_ADVERTISE_CLIENT_URLS: 'http://127.0.0.1:22379',
+      ETCD_INITIAL_CLUSTER: 'etcd1=https://192.0.2.1:12380,etcd2=https://192.0.2.2:22380',
+    });
+  });
+
+  it.each([
+    ['etcd', 'http'],
+    ['exec etcd --auto-tls', 'http'],
+    ['etcd --peer-auto-tls', 'https'],
+    ['etcd --peer-auto-tls=true', 'https'],
+    ['etcd --peer-auto-tls=false', 'http'],
+    ['etcd -peer-cert-file=a.pem -peer-key-file=a.key', 'https'],
+  ])('started by %j speak %s to their peers', (command, scheme) => {
+    expect(peerScheme(command)).toBe(scheme);
   });
 
   it('listens below the ephemeral range, on no port twice', () => {
