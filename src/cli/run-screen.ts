@@ -86,6 +86,7 @@ export async function dashboardScreen(settings: DashboardSettings): Promise<RunS
         theme: settings.theme,
         input: process.stdin,
         output: process.stdout,
+        environment: process.env,
         offsetMinutes: -new Date().getTimezoneOffset(),
         onQuit,
         onFailed: (error) => {

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'esbuild';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -25,6 +26,14 @@ export interface Installation {
   readonly bin: string;
   remove(): void;
 }
+
+/** Its tests run what scripts/build.mjs has built. */
+const withoutDashboard: Plugin = {
+  name: 'without-dashboard',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/ui\/open\.ts$/ }, () => ({ path: './dashboard.mjs', external: true }));
+  },
+};
 
 export async function install(): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), 'clusterctl-test-'));
@@ -37,6 +46,7 @@ export async function install(): Promise<Installation> {
     format: 'cjs',
     target: 'node20.19',
     define: { 'process.env.CLUSTERCTL_VERSION': '"1.2.3"' },
+    plugins: [withoutDashboard],
     logLevel: 'warning',
   });
   mkdirSync(join(folder, 'run'));

@@ -1,4 +1,4 @@
-/** The supervisor in a real terminal: what keys, a closed window and a reader that goes away do to it. */
+/** The supervisor that prints lines in a real terminal: what keys, a closed window and a reader that goes away do to it. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -95,7 +95,7 @@ describe('in a terminal, clusterctl', () => {
   it('colours the names, contains escape sequences, and ends on Ctrl-C with code 0', async () => {
     writeFileSync(join(cwd, 'Procfile'), `a: printf 'x\\033[2J\\033]0;title\\007y\\n'; echo ready; exec sleep 60\n`);
     const terminal = new Terminal();
-    terminal.type('$CLUSTERCTL start; echo code $?\r');
+    terminal.type('$CLUSTERCTL start --tui=false; echo code $?\r');
     await terminal.seen(/ready/);
     terminal.type('\x03');
     await terminal.seen(/code 0/);
@@ -106,7 +106,7 @@ describe('in a terminal, clusterctl', () => {
   it('kills on a second Ctrl-C', async () => {
     writeFileSync(join(cwd, 'Procfile'), stubborn);
     const terminal = new Terminal();
-    terminal.type('$CLUSTERCTL start --grace 60s; echo code $?\r');
+    terminal.type('$CLUSTERCTL start --tui=false --grace 60s; echo code $?\r');
     await terminal.seen(/ready/);
     terminal.type('\x03');
     await new Promise((resolve) => setTimeout(resolve, 300)); // the second press of a person
@@ -117,7 +117,7 @@ describe('in a terminal, clusterctl', () => {
   it('stops and goes on with Ctrl-Z and fg', async () => {
     writeFileSync(join(cwd, 'Procfile'), 'a: echo ready; while :; do sleep 0.05; echo tick; done\n');
     const terminal = new Terminal();
-    terminal.type('set -m; $CLUSTERCTL start; echo code $?\r');
+    terminal.type('set -m; $CLUSTERCTL start --tui=false; echo code $?\r');
     await terminal.seen(/ready/);
     terminal.type('\x1a');
     await terminal.seen(/Stopped/);
@@ -131,7 +131,7 @@ describe('in a terminal, clusterctl', () => {
   it('ends on Ctrl-C while the output is held with Ctrl-S', async () => {
     writeFileSync(join(cwd, 'Procfile'), 'a: echo ready; exec yes\n');
     const terminal = new Terminal();
-    terminal.type('$CLUSTERCTL start --history=false; echo code $?\r');
+    terminal.type('$CLUSTERCTL start --tui=false --history=false; echo code $?\r');
     await terminal.seen(/ready/);
     terminal.type('\x13');
     await new Promise((resolve) => setTimeout(resolve, 300)); // lets the buffers fill
@@ -144,7 +144,7 @@ describe('in a terminal, clusterctl', () => {
   it('takes SIGHUP for a reload as long as the window is there', async () => {
     writeFileSync(join(cwd, 'Procfile'), 'a: echo ready; kill -HUP $PPID; exec sleep 60\n');
     const terminal = new Terminal();
-    terminal.type('$CLUSTERCTL start; echo code $?\r');
+    terminal.type('$CLUSTERCTL start --tui=false; echo code $?\r');
     await terminal.seen(/reloaded: nothing has changed/);
     terminal.type('\x03');
     await terminal.seen(/code 0/);
@@ -156,7 +156,7 @@ describe('in a terminal, clusterctl', () => {
   ])('leaves nothing when the window is closed on a process that is %s', async (_, text) => {
     writeFileSync(join(cwd, 'Procfile'), text);
     const terminal = new Terminal();
-    terminal.type('$CLUSTERCTL start --grace 1s\r');
+    terminal.type('$CLUSTERCTL start --tui=false --grace 1s\r');
     await terminal.seen(/ready/);
     await terminal.close();
     await expect.poll(running, { timeout: 10_000 }).toEqual([]);

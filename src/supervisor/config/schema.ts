@@ -172,7 +172,7 @@ export const configSchema = z
         .describe('By the name of an entry of the Procfile, or of an instance such as web.2 or etcd1'),
       ...dashboard,
     },
-    { error: 'expected `processes:` or `defaults:`' },
+    { error: 'expected settings, as in { processes: { web: { restart: on-failure } } }' },
   )
   .meta({ title: 'clusterctl.yaml', description: 'How clusterctl runs the processes of the Procfile beside it' });
 

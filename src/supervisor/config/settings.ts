@@ -53,9 +53,7 @@ const nothing: Settings = {
   cwd: null,
 };
 
-export const noWishes: DashboardWishes = { theme: null, keys: {} };
-
-export const emptyConfig: Config = { defaults: nothing, processes: new Map(), dashboard: noWishes };
+export const emptyConfig: Config = { defaults: nothing, processes: new Map(), dashboard: { theme: null, keys: {} } };
 
 type Named = Pick<Spec, 'name' | 'entry'>;
 

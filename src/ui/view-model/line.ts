@@ -9,8 +9,6 @@ export interface Span {
 
 export type Line = readonly Span[];
 
-export const emptyLine: Line = [];
-
 export function span(text: string, style: StyleName = 'text'): Span {
   return { text, style };
 }

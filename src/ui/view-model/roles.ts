@@ -75,6 +75,6 @@ export function isCut(link: LinkFacts, faults: readonly FaultFacts[]): boolean {
   return faults.some((fault) => link.faults.includes(fault.id) && isPartition(fault));
 }
 
-export function isPartition(fault: FaultFacts): boolean {
+function isPartition(fault: FaultFacts): boolean {
   return /^(?:fault )?(?:partition|cut)\b/.test(fault.command);
 }

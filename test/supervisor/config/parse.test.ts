@@ -73,7 +73,7 @@ processes:
       'processes:\n  web:\n    retsart: always',
       '3:5: web: unknown key retsart (known are ready, restart, stopSignal, grace, env, cwd, dependsOn)',
     ],
-    ['proceses: {}', '1:1: unknown key proceses (known are defaults, processes)'],
+    ['proceses: {}', '1:1: unknown key proceses (known are defaults, processes, theme, keys)'],
     [
       'processes:\n  web: {restart: sometimes}',
       '2:18: web.restart: expected no, on-failure or always, or how: { when: on-failure, initial: 100ms }',
@@ -94,7 +94,7 @@ processes:
     ],
     ['processes:\n  web: {stopSignal: STOP}', '2:21: web.stopSignal: expected TERM, INT, HUP, QUIT, USR1 or USR2'],
     ['processes:\n  web: {env: {A: [1]}}', '2:18: web.env.A: expected a text, a number, true or false'],
-    ['- web', '1:1: expected `processes:` or `defaults:`'],
+    ['- web', '1:1: expected settings, as in { processes: { web: { restart: on-failure } } }'],
     ['processes:\n  web:\n', '2:3: web: expected settings, as in { restart: on-failure }'],
     [
       'defaults: {dependsOn: [web]}',
