@@ -1,13 +1,12 @@
 /**
  * The backend, on this machine's disk: `npm run bench -- backend [FOLDER]`, after a build. Batches of 5000 puts as the member makes them
- * (17-byte ascending keys, values of 300 B, a mark after each), beside the same appends to the record log in memory. The engine runs in
- * its thread. "Main" is the time of the member's thread, "all" the CPU of all threads; µs per put, medians of the batches.
+ * (17-byte ascending keys, values of 300 B, a mark after each). The engine runs in its thread.
+ * "Main" is the time of the member's thread, "all" the CPU of all threads; µs per put, medians of the batches.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MemoryRecordLog } from '../src/server/mvcc/memory-record-log.ts';
 import { bucketKeyBytes, writeBucketKey } from '../src/server/mvcc/revision.ts';
 import { nodeClock } from '../src/server/node-ports.ts';
 import type { Backend } from '../src/server/storage/backend/backend.ts';
@@ -26,12 +25,6 @@ function putBatch(backend: Backend, first: number): void {
     writer.raw(key);
     writer.raw(value);
     backend.mark(revision, 1);
-  }
-}
-
-function appendBatch(log: MemoryRecordLog, first: number): void {
-  for (let revision = first; revision < first + putsPerBatch; revision++) {
-    log.append(revision, 0, false, value.length).raw(value);
   }
 }
 
@@ -59,20 +52,9 @@ try {
   if (!opened.ok) throw new Error(opened.error);
   const backend = opened.value;
   await backend.commit();
-  const log = new MemoryRecordLog();
-  const [appending, putting, main, all, wall] = [[], [], [], [], []] as number[][] as [
-    number[],
-    number[],
-    number[],
-    number[],
-    number[],
-  ];
+  const [putting, main, all, wall] = [[], [], [], []] as number[][] as [number[], number[], number[], number[]];
   for (let batch = 0; batch < batches; batch++) {
     const first = batch * putsPerBatch + 1;
-    const start = performance.now();
-    appendBatch(log, first);
-    appending.push(performance.now() - start);
-
     const cpu = process.cpuUsage();
     const loop = performance.eventLoopUtilization();
     const begun = performance.now();
@@ -84,7 +66,6 @@ try {
     const { user, system } = process.cpuUsage(cpu);
     all.push((user + system) / 1000);
   }
-  console.log(`append to the record log in memory: ${each(appending)}`);
   console.log(`put to the backend, with handing it over: ${each(putting)}`);
   console.log(`main, also with the notice of the commit: ${each(main)}`);
   console.log(`all: ${each(all)}`);

@@ -30,10 +30,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/server/storage': ['src/proto', 'src/base'],
   'src/server/mvcc': ['src/server/storage', 'src/proto', 'src/base'],
   'src/server/cluster': ['src/proto', 'src/base'],
-  'src/server/lease': ['src/server/mvcc', 'src/base'],
+  'src/server/lease': ['src/server/mvcc', 'src/server/storage', 'src/base'],
   'src/server/apply': [
     'src/server/mvcc',
     'src/server/lease',
+    'src/server/storage',
     'src/server/cluster',
     'src/server/grpc/status.ts',
     'src/proto',

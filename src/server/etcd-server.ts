@@ -27,7 +27,7 @@ import { registerNotServed } from './grpc/services/not-served.ts';
 import { claimListeners, type Listener, type Listeners, serveListeners } from './listeners.ts';
 import type { Logger } from './log/logger.ts';
 import { Member, serverVersion } from './member/member.ts';
-import { type OpenedLog, openLog, walFolder } from './member/open.ts';
+import { type OpenedMember, openMember, walFolder } from './member/open.ts';
 import type { MemberMetrics } from './metrics/member.ts';
 import { type AllMetrics, createMetrics } from './metrics/scrape.ts';
 import { nodeClock, nodeRandom } from './node-ports.ts';
@@ -35,7 +35,10 @@ import { healthCounters, memberCounters, observeGrpc, observeMember, peerMetrics
 import { createPeerPort } from './peer/peer-port.ts';
 import { PeerTransport } from './peer/transport.ts';
 import { fetchVersions } from './peer-versions.ts';
-import { lockDirectory } from './storage/directory-lock.ts';
+import type { Backend } from './storage/backend/backend.ts';
+import { openBackend } from './storage/backend/open.ts';
+import { bundledWorkerScript } from './storage/backend/worker-link.ts';
+import { lockDirectory, lockFile } from './storage/directory-lock.ts';
 import { nodeDisk } from './storage/node-disk.ts';
 import { walExists } from './storage/wal/read.ts';
 import type { ClientTls } from './tls/credentials.ts';
@@ -161,7 +164,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   });
   opened.add(async () => member.stop());
   observeMember(all.registry, metrics, member);
-  member.start();
+  await member.start();
   for (const transport of transports) {
     opened.add(() => transport.close());
     servePeers(ports.value.peer, tls.value, transport, logger, opened);
@@ -216,7 +219,7 @@ async function openMemberLog(
   toPeers: () => ClientTls,
   admin: Admin | null,
   opened: Opened,
-): Promise<Result<OpenedLog, string>> {
+): Promise<Result<OpenedMember, string>> {
   const memberInitialized = await walExists(nodeDisk, walFolder(config));
   const processors = availableParallelism();
   const directory = { 'data-dir': config.dataDir, 'dir-type': memberInitialized ? 'member' : 'empty' };
@@ -228,16 +231,33 @@ async function openMemberLog(
     'starting an etcd server',
     startFields(config, { version: serverVersion, memberInitialized, processors }),
   );
-  const disk = admin?.disk(nodeDisk) ?? nodeDisk;
+  const from = {
+    disk: admin?.disk(nodeDisk) ?? nodeDisk,
+    openDatabase: (path: string) => openDatabase(config, path),
+    turn: () => new Promise<void>((done) => setImmediate(done)),
+  };
   const hooks = walHooks(metrics, logger);
-  const log = await openLog(config, disk, nodeClock, logger, admin?.walHooks(hooks) ?? hooks, toPeers);
+  const log = await openMember(config, from, nodeClock, logger, admin?.walHooks(hooks) ?? hooks, toPeers);
   if (!log.ok) return log;
   opened.add(() => log.value.wal.close());
+  opened.add(() => log.value.state.backend.close());
   const ids = { 'cluster-id': formatId(log.value.clusterId), 'local-member-id': formatId(log.value.memberId) };
   if (log.value.restarted)
     logger.info('restarting local member', { ...ids, 'commit-index': log.value.hardState.commit });
   else logger.info('starting local member', ids);
   return log;
+}
+
+function openDatabase(config: EtcdConfig, path: string): Promise<Result<Backend, string>> {
+  return openBackend({
+    disk: nodeDisk,
+    clock: nodeClock,
+    path,
+    workerScript: bundledWorkerScript(),
+    batchIntervalMs: config.backendBatchIntervalMs,
+    batchLimit: config.backendBatchLimit,
+    lock: lockFile,
+  });
 }
 
 function connectPeers(

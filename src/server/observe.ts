@@ -1,5 +1,6 @@
 /** Connects the metrics to what they measure: handles for those that count, and a refresh for those that are read when asked. */
 import { Duration } from '../base/duration.ts';
+import { defaultQuotaBytes } from './apply/quota.ts';
 import { formatId } from './cluster/ids.ts';
 import type { HealthCounters } from './gateway/health.ts';
 import type { GrpcServer } from './grpc/server.ts';
@@ -91,9 +92,6 @@ export function observeGrpc({ registry, grpc, member }: AllMetrics, server: Grpc
 function raise(counter: Counter, total: number): void {
   counter.add(total - counter.value);
 }
-
-/** Etcd's quota when none is set: 2 GiB. */
-const defaultQuotaBytes = 2 * 1024 * 1024 * 1024;
 
 /** Reads the member's state into its gauges, whenever metrics are asked for. */
 export function observeMember(registry: Registry, metrics: MemberMetrics, member: Member): void {

@@ -1,4 +1,5 @@
 /** Random KV requests, answered by real etcd and by this store: every answer, error and checksum must be equal. */
+
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Random } from '../../src/base/ports.ts';
 import { seededRandom } from '../../src/base/prng.ts';
@@ -24,9 +25,9 @@ import { checkDeleteRange, checkPut, checkRange, checkTxn } from '../../src/serv
 import { applyCompaction, applyDeleteRange, applyPut, applyRange, applyTxn } from '../../src/server/apply/kv.ts';
 import { revisionErrors } from '../../src/server/apply/range.ts';
 import type { RpcError } from '../../src/server/grpc/status.ts';
-import { KvStore } from '../../src/server/mvcc/store.ts';
 import { type Outcome, TestClient } from '../support/client.ts';
 import { TestCluster } from '../support/cluster.ts';
+import { memoryStore } from '../support/memory-store.ts';
 import { realProgram } from '../support/real-etcd.ts';
 
 const realEtcd = realProgram('etcd');
@@ -163,7 +164,7 @@ class Generator {
 
 /** The answers of this repository's store: check, then apply. */
 class OwnKv {
-  readonly store = new KvStore();
+  readonly store = memoryStore().store;
 
   answer(request: Request): unknown {
     const { store } = this;

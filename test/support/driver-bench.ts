@@ -27,6 +27,8 @@ export class DriverBench {
   readonly leaders: LeaderChange[] = [];
   readonly failures: Error[] = [];
   readonly driver: RaftDriver;
+  /** Whether the database keeps up. */
+  mayApply = true;
   private turns: (() => void)[] = [];
 
   constructor(id: bigint, voters: readonly bigint[], preVote = false) {
@@ -69,6 +71,7 @@ export class DriverBench {
         schedule: (callback) => this.turns.push(callback),
         soon: (callback) => this.turns.push(callback),
         send: (messages) => this.sent.push(...messages),
+        mayApply: () => this.mayApply,
         apply: (committed) => {
           for (const entry of committed) {
             this.applied.push(entry);

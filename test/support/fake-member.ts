@@ -1,16 +1,19 @@
 /** A member without Raft: what is proposed is applied in the next turn, and reads are confirmed in the next turn. */
 import { err, ok, type Result } from '../../src/base/result.ts';
-import { encodeInternalRequest } from '../../src/proto/raft-internal.ts';
+import { alarmAction, alarmRequest, alarmType } from '../../src/proto/etcdserverpb-maintenance.ts';
+import { encodeInternalRequest, internalField } from '../../src/proto/raft-internal.ts';
 import { entryType } from '../../src/proto/raftpb.ts';
 import { Alarms } from '../../src/server/apply/alarms.ts';
 import { Applier } from '../../src/server/apply/applier.ts';
+import { ClusterBooks } from '../../src/server/apply/cluster-books.ts';
+import { Quota } from '../../src/server/apply/quota.ts';
 import type { AlarmEntry, ApplyResponse } from '../../src/server/apply/response.ts';
 import { Membership } from '../../src/server/cluster/membership.ts';
 import { type RpcError, rpcErrors } from '../../src/server/grpc/status.ts';
 import { Lessor } from '../../src/server/lease/lessor.ts';
 import type { BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from '../../src/server/member/api.ts';
 import { RequestIds } from '../../src/server/member/request-id.ts';
-import { KvStore } from '../../src/server/mvcc/store.ts';
+import { finishCompactions, memoryStore } from './memory-store.ts';
 
 type Done = (outcome: Result<ApplyResponse, RpcError>) => void;
 
@@ -19,14 +22,18 @@ export class FakeMember implements MemberApi {
   readonly clusterId = 0xef37ad9dc622a7c4n;
   readonly maxRequestBytes = 1_572_864;
   readonly maxTxnOps = 128;
-  readonly store = new KvStore();
+  private readonly memory = memoryStore();
+  readonly store = this.memory.store;
   /** What tests set to put the member into another state. */
   leader = this.memberId;
   learner = false;
   term = 2;
   /** Entries that were proposed, as they would stand in the log. */
   readonly proposed: Buffer[] = [];
-  private readonly alarmStore = new Alarms();
+  /** The size that its database pretends to have; the quota is the default. */
+  databaseBytes = 20_480;
+  private readonly alarmStore = new Alarms(this.memory.backend);
+  private readonly quota = new Quota(0, () => this.databaseBytes);
   private readonly membership: Membership;
   private readonly applier: Applier;
   private readonly ids = new RequestIds(this.memberId, 1_700_000_000_000);
@@ -49,10 +56,11 @@ export class FakeMember implements MemberApi {
       removed: [],
       version: '3.6.0',
     });
-    const lessor = new Lessor();
+    const lessor = new Lessor(this.memory.backend, 2);
+    const cluster = new ClusterBooks(this.membership, this.memory.backend);
     this.store.leases = lessor;
     this.applier = new Applier(
-      { store: this.store, membership: this.membership, alarms: this.alarmStore, lessor },
+      { store: this.store, cluster, alarms: this.alarmStore, lessor, quota: this.quota },
       {
         confChange: () => {},
         completed: (id, outcome) => {
@@ -65,9 +73,11 @@ export class FakeMember implements MemberApi {
         clusterVersionChanged: () => {},
         unsupported: () => {},
         scheduleCompaction: async () => {
-          while (!this.store.compactionStep());
+          await null;
+          finishCompactions(this.memory);
         },
       },
+      0,
     );
   }
 
@@ -104,6 +114,13 @@ export class FakeMember implements MemberApi {
       this.index++;
       this.applier.apply({ type: entryType.normal, term: this.term, index: this.index, data });
     });
+  }
+
+  refuseForSpace(costBytes: number, refuse: (error: RpcError) => void): boolean {
+    if (this.quota.allows(costBytes)) return false;
+    const raise = { action: alarmAction.activate, memberId: this.memberId, alarm: alarmType.noSpace };
+    this.propose(internalField.alarm, alarmRequest.encode(raise), () => refuse(rpcErrors.noSpace));
+    return true;
   }
 
   linearizableRead(done: (error: RpcError | null) => void): void {

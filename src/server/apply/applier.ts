@@ -1,30 +1,34 @@
 /**
- * Turns committed entries into state: the key-value store, the membership, the alarms. Everything here is a function of the log, so
- * that every member that has applied the same index holds the same content.
+ * Turns committed entries into state: the key-value store, the membership, the alarms, the leases, and with them the member's database.
+ * Everything here is a function of the log, so that every member that has applied the same index holds the same content. (An answer may
+ * differ: it says whether this member's own database had room.)
  *
  * Hot path: one call per entry on every member.
  */
 import { invariant, unreachable } from '../../base/assert.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { ProtoError, Reader } from '../../proto/codec.ts';
+import { alarmType } from '../../proto/etcdserverpb-maintenance.ts';
 import type { V2Request } from '../../proto/etcdserverpb-v2.ts';
 import { v2Request } from '../../proto/etcdserverpb-v2.ts';
 import { decodeInternalRequest, type InternalBody, requestIdOf } from '../../proto/raft-internal.ts';
 import { type ConfChange, decodeConfChange, type Entry, entryType } from '../../proto/raftpb.ts';
 import { parseId } from '../cluster/ids.ts';
 import { parseAttributes } from '../cluster/member.ts';
-import type { Membership, MembershipChange, MembershipError } from '../cluster/membership.ts';
+import type { MembershipChange, MembershipError } from '../cluster/membership.ts';
 import { type RpcError, rpcErrors } from '../grpc/status.ts';
 import type { LeaseError, Lessor } from '../lease/lessor.ts';
 import type { KvStore } from '../mvcc/store.ts';
 import type { Alarms } from './alarms.ts';
+import type { ClusterBooks } from './cluster-books.ts';
 import { applyCompaction, applyDeleteRange, applyPut, applyRange, applyTxn, type LeaseExists } from './kv.ts';
+import { leaseCostBytes, putCostBytes, type Quota, txnCostBytes } from './quota.ts';
 import type { ApplyResponse } from './response.ts';
 
 /** What applying tells its owner; the calls happen while the entry is applied. */
 export interface ApplierPorts {
   /** Hands a conf change to Raft: every committed one, the refused ones with node id 0, which changes nothing. */
-  confChange(change: ConfChange): void;
+  confChange(change: ConfChange, isRefused: boolean): void;
   /** The outcome of the request with this id, for whoever waits for it. */
   completed(requestId: bigint, outcome: Result<ApplyResponse, RpcError>): void;
   membershipChanged(change: MembershipChange): void;
@@ -39,9 +43,10 @@ export interface ApplierPorts {
 
 export interface AppliedState {
   readonly store: KvStore;
-  readonly membership: Membership;
+  readonly cluster: ClusterBooks;
   readonly alarms: Alarms;
   readonly lessor: Lessor;
+  readonly quota: Quota;
 }
 
 const leaseErrors: Readonly<Record<LeaseError, RpcError>> = {
@@ -49,6 +54,17 @@ const leaseErrors: Readonly<Record<LeaseError, RpcError>> = {
   exists: rpcErrors.leaseExists,
   ttlTooLarge: rpcErrors.leaseTtlTooLarge,
 };
+
+/** While any member says that the cluster is corrupt. */
+const corruptForbids: ReadonlySet<InternalBody['type']> = new Set([
+  'put',
+  'range',
+  'deleteRange',
+  'txn',
+  'compaction',
+  'leaseGrant',
+  'leaseRevoke',
+]);
 
 const noEnd = new Uint8Array(0);
 
@@ -58,11 +74,13 @@ export class Applier {
   private readonly state: AppliedState;
   private readonly ports: ApplierPorts;
   private readonly leaseExists: LeaseExists = (id) => this.state.lessor.exists(id);
-  private applied = 0;
+  private applied: number;
 
-  constructor(state: AppliedState, ports: ApplierPorts) {
+  /** `applied` is the index of the last entry that `state` holds. */
+  constructor(state: AppliedState, ports: ApplierPorts, applied: number) {
     this.state = state;
     this.ports = ports;
+    this.applied = applied;
   }
 
   get appliedIndex(): number {
@@ -106,14 +124,18 @@ export class Applier {
 
   private applyBody(body: InternalBody): Result<ApplyResponse, RpcError> {
     const { store } = this.state;
+    const refusal = this.refusalByAlarm(body);
+    if (refusal !== null) return err(refusal);
     switch (body.type) {
       case 'put': {
+        const hasRoom = this.state.quota.allows(putCostBytes(body.request));
         const result = applyPut(store, body.request, this.leaseExists);
-        return result.ok ? ok({ type: 'put', response: result.value }) : result;
+        return result.ok ? ifRoom(hasRoom, { type: 'put', response: result.value }) : result;
       }
       case 'txn': {
+        const hasRoom = this.state.quota.allows(txnCostBytes(body.request));
         const result = applyTxn(store, body.request, this.leaseExists);
-        return result.ok ? ok({ type: 'txn', response: result.value }) : result;
+        return result.ok ? ifRoom(hasRoom, { type: 'txn', response: result.value }) : result;
       }
       case 'deleteRange': {
         const result = applyDeleteRange(store, body.request);
@@ -130,11 +152,18 @@ export class Applier {
         return ok({ type: 'compaction', response: result.value, physical });
       }
       case 'leaseGrant': {
+        const hasRoom = this.state.quota.allows(leaseCostBytes);
         const granted = this.state.lessor.grant(body.request.id, body.request.ttl);
-        return granted.ok ? empty : err(leaseErrors[granted.error]);
+        return granted.ok ? ifRoom(hasRoom, { type: 'empty' }) : err(leaseErrors[granted.error]);
       }
       case 'leaseRevoke':
         return this.revokeLease(body.request.id);
+      case 'leaseCheckpoint':
+        // Members of 3.5 and before do not keep checkpoints.
+        if (isFrom36(this.state.cluster.membership.version())) {
+          for (const { id, remainingTtl } of body.request.checkpoints) this.state.lessor.checkpoint(id, remainingTtl);
+        }
+        return empty;
       case 'alarm':
         return ok({ type: 'alarm', alarms: this.state.alarms.apply(body.request) });
       case 'clusterVersionSet':
@@ -146,7 +175,7 @@ export class Applier {
         return empty;
       }
       case 'downgradeInfoSet':
-        this.state.membership.setDowngrade({ enabled: body.request.enabled, targetVersion: body.request.ver });
+        this.state.cluster.setDowngrade({ enabled: body.request.enabled, targetVersion: body.request.ver });
         return empty;
       case 'v2':
         this.applyV2(body.request);
@@ -155,6 +184,17 @@ export class Applier {
         this.ports.unsupported(body.type);
         return empty;
     }
+  }
+
+  /** What the alarms of the cluster forbid (etcd server/etcdserver/apply: the corrupt applier before the capped one). */
+  private refusalByAlarm(body: InternalBody): RpcError | null {
+    const { alarms } = this.state;
+    if (alarms.list().length === 0) return null;
+    if (alarms.has(alarmType.corrupt) && corruptForbids.has(body.type)) return rpcErrors.corrupt;
+    if (!alarms.has(alarmType.noSpace)) return null;
+    const grows =
+      body.type === 'put' || body.type === 'leaseGrant' || (body.type === 'txn' && txnCostBytes(body.request) > 0);
+    return grows ? rpcErrors.noSpace : null;
   }
 
   /** Deletes the keys of the lease, all in one revision. */
@@ -180,24 +220,35 @@ export class Applier {
   }
 
   private setAttributes(id: bigint, name: string, clientUrls: readonly string[]): void {
-    if (this.state.membership.setAttributes(id, name, clientUrls) !== null) this.ports.memberPublished(id);
+    if (this.state.cluster.setAttributes(id, name, clientUrls)) this.ports.memberPublished(id);
   }
 
   private setClusterVersion(version: string): void {
-    const previous = this.state.membership.version();
-    this.state.membership.setVersion(version);
+    const { cluster } = this.state;
+    const previous = cluster.membership.version();
+    cluster.setVersion(version);
     this.ports.clusterVersionChanged(version, previous);
   }
 
   private applyConfChange(change: ConfChange): void {
-    const { membership } = this.state;
-    const valid = membership.validate(change);
+    const { cluster } = this.state;
+    const valid = cluster.membership.validate(change);
     if (!valid.ok) {
-      this.ports.confChange({ ...change, nodeId: 0n });
+      this.ports.confChange({ ...change, nodeId: 0n }, true);
       this.ports.membershipRefused(change, valid.error);
       return;
     }
-    this.ports.confChange(change);
-    this.ports.membershipChanged(membership.apply(change));
+    this.ports.confChange(change, false);
+    this.ports.membershipChanged(cluster.apply(change));
   }
+}
+
+/** What is applied is applied on every member; only the answer tells that this one is over its quota. */
+function ifRoom(hasRoom: boolean, response: ApplyResponse): Result<ApplyResponse, RpcError> {
+  return hasRoom ? ok(response) : err(rpcErrors.noSpace);
+}
+
+function isFrom36(version: string | null): boolean {
+  const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
+  return major > 3 || (major === 3 && minor >= 6);
 }

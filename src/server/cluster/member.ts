@@ -89,6 +89,12 @@ export function parseRaftAttributes(text: string): Pick<Member, 'peerUrls' | 'is
   return { peerUrls: stringsField(fields, 'peerURLs'), isLearner: booleanField(fields, 'isLearner') };
 }
 
+/** Parses version.DowngradeInfo. Throws JsonError. */
+export function parseDowngrade(text: string): { readonly enabled: boolean; readonly targetVersion: string } {
+  const fields = fieldsOf(parseJson(text));
+  return { enabled: booleanField(fields, 'enabled'), targetVersion: stringField(fields, 'target-version') };
+}
+
 type Fields = ReadonlyMap<string, JsonValue>;
 
 function memberOf(value: JsonValue): Member {

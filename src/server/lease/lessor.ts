@@ -5,36 +5,67 @@
  */
 import { err, ok, type Result } from '../../base/result.ts';
 import type { LeaseBook } from '../mvcc/store-types.ts';
+import type { Backend } from '../storage/backend/backend.ts';
+import { deleteLease, putLease, readLeases } from '../storage/schema/leases.ts';
 
 export type LeaseError = 'notFound' | 'exists' | 'ttlTooLarge';
 
 /** Seconds; etcd's MaxLeaseTTL. */
 const ttlSecondsMax = 9_000_000_000;
 
+interface Lease {
+  readonly ttl: number;
+  readonly keys: Set<string>;
+}
+
 export class Lessor implements LeaseBook {
-  private readonly keysOf = new Map<bigint, Set<string>>();
+  private readonly ttlSecondsMin: number;
+  private backend: Backend;
+  private leases = new Map<bigint, Lease>();
   /** Only keys with a lease are here. Keys are byte strings, one character a byte. */
-  private readonly leaseOf = new Map<string, bigint>();
+  private leaseOf = new Map<string, bigint>();
+
+  /** No leases, over an empty database. Shorter ones than `ttlSecondsMin` are made as long as that. */
+  constructor(backend: Backend, ttlSecondsMin: number) {
+    this.backend = backend;
+    this.ttlSecondsMin = ttlSecondsMin;
+  }
+
+  /** Takes over the leases that a database holds; the store attaches their keys. Throws ProtoError for what no etcd wrote. */
+  restore(backend: Backend): void {
+    this.backend = backend;
+    this.leases = new Map(readLeases(backend).map(({ id, ttl }) => [id, { ttl, keys: new Set() }]));
+    this.leaseOf = new Map();
+  }
 
   exists(id: bigint): boolean {
-    return this.keysOf.has(id);
+    return this.leases.has(id);
   }
 
   grant(id: bigint, ttlSeconds: number): Result<void, LeaseError> {
     if (id === 0n) return err('notFound');
     if (ttlSeconds > ttlSecondsMax) return err('ttlTooLarge');
-    if (this.keysOf.has(id)) return err('exists');
-    this.keysOf.set(id, new Set());
+    if (this.leases.has(id)) return err('exists');
+    const ttl = Math.max(ttlSeconds, this.ttlSecondsMin);
+    this.leases.set(id, { ttl, keys: new Set() });
+    putLease(this.backend, { id, ttl, remainingTtl: 0 });
     return ok(undefined);
   }
 
   /** Ends a lease; returns the keys to be deleted, all in one revision, in ascending order of their bytes. */
   revoke(id: bigint): Result<readonly Uint8Array[], LeaseError> {
-    const keys = this.keysOf.get(id);
-    if (keys === undefined) return err('notFound');
-    this.keysOf.delete(id);
-    for (const key of keys) this.leaseOf.delete(key);
-    return ok([...keys].sort().map((key) => Buffer.from(key, 'latin1')));
+    const lease = this.leases.get(id);
+    if (lease === undefined) return err('notFound');
+    this.leases.delete(id);
+    deleteLease(this.backend, id);
+    for (const key of lease.keys) this.leaseOf.delete(key);
+    return ok([...lease.keys].sort().map((key) => Buffer.from(key, 'latin1')));
+  }
+
+  /** Writes down how many seconds a lease has left; the leader's clock says so. One that has ended meanwhile is passed over. */
+  checkpoint(id: bigint, remainingTtl: number): void {
+    const lease = this.leases.get(id);
+    if (lease !== undefined) putLease(this.backend, { id, ttl: lease.ttl, remainingTtl });
   }
 
   keyLeaseChanged(key: Uint8Array, lease: bigint): void {
@@ -42,12 +73,12 @@ export class Lessor implements LeaseBook {
     const name = Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
     const previous = this.leaseOf.get(name);
     if (previous === lease) return;
-    if (previous !== undefined) this.keysOf.get(previous)?.delete(name);
+    if (previous !== undefined) this.leases.get(previous)?.keys.delete(name);
     if (lease === 0n) {
       this.leaseOf.delete(name);
       return;
     }
-    this.keysOf.get(lease)?.add(name);
+    this.leases.get(lease)?.keys.add(name);
     this.leaseOf.set(name, lease);
   }
 }

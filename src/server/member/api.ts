@@ -62,6 +62,11 @@ export interface MemberApi {
    * a time-out after 5 s + 2 election timeouts, stopped; an applied request that failed gives its own error.
    */
   propose(field: number, raw: Uint8Array, done: (outcome: Result<ApplyResponse, RpcError>) => void): void;
+  /**
+   * Whether a write of this cost (etcd's estimate, apply/quota.ts) goes beyond the quota of this member's database. If so, the alarm
+   * NOSPACE is raised, and then `refuse` called with what the client gets; else there is nothing to do.
+   */
+  refuseForSpace(costBytes: number, refuse: (error: RpcError) => void): boolean;
   /** Calls done once, with null as soon as this member has applied a read index that a quorum confirmed after this call. */
   linearizableRead(done: (error: RpcError | null) => void): void;
   /** In ascending order of their ids. */

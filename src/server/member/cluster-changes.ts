@@ -17,17 +17,11 @@ export class ClusterChanges {
   private readonly localId: bigint;
   private readonly ids: { readonly 'cluster-id': string; readonly 'local-member-id': string };
   private readonly ports: ClusterChangePorts;
-  private schema = '';
 
   constructor(clusterId: bigint, localId: bigint, ports: ClusterChangePorts) {
     this.localId = localId;
     this.ids = { 'cluster-id': formatId(clusterId), 'local-member-id': formatId(localId) };
     this.ports = ports;
-  }
-
-  /** "3.6.0" once the cluster version allows it; empty before. */
-  get schemaVersion(): string {
-    return this.schema;
   }
 
   /** A conf change took effect. While the log is replayed there is no transport yet: it is told of the members that are left. */
@@ -79,15 +73,15 @@ export class ClusterChanges {
     if (previous === null) logger.info('set initial cluster version', { ...this.ids, 'cluster-version': short });
     else logger.info('updated cluster version', { ...this.ids, from: shortVersion(previous), to: short });
     logger.info('enabled capabilities for version', { 'cluster-version': short });
-    // The schema follows the cluster version from 3.6 on; older ones have no version of their own.
-    if (version.startsWith('3.6') && this.schema === '') {
-      this.schema = '3.6.0';
-      logger.info('updated storage version', { 'new-storage-version': this.schema });
-    }
   }
 }
 
 /** "3.6" for "3.6.0": how etcd's log shows cluster versions. */
 export function shortVersion(version: string): string {
   return version.replace(/\.0$/, '');
+}
+
+/** The version of the database's schema that belongs to a cluster version; null before 3.6, when it had none. */
+export function schemaVersionFor(clusterVersion: string | null): string | null {
+  return clusterVersion?.startsWith('3.6.') === true ? '3.6.0' : null;
 }

@@ -31,6 +31,8 @@ export interface DriverPorts {
   soon(callback: () => void): void;
   /** Sends to other members; never blocks, may drop. */
   send(messages: readonly Message[]): void;
+  /** False while the database is too far behind: what is committed waits for `resumeApplying`. */
+  mayApply(): boolean;
   /** Applies committed entries, in order, each exactly once. */
   apply(entries: readonly Entry[]): void;
   readStates(states: readonly ReadState[]): void;
@@ -67,6 +69,8 @@ export class RaftDriver {
   private savesDone = 0;
   private savesStarted = 0;
   private proposals: Uint8Array[] = [];
+  /** Committed entries that wait for the database; Raft hands out no more than it allows to be under way. */
+  private readonly heldApplies: Message[] = [];
   private scheduled = false;
   private wokenSoon = false;
   private stopped = false;
@@ -126,6 +130,15 @@ export class RaftDriver {
   /** Carries out what is ready now; used at start-up, where replay is synchronous. */
   runNow(): void {
     this.pass();
+  }
+
+  /** The database has caught up, at least a little. */
+  resumeApplying(): void {
+    if (this.heldApplies.length === 0 || this.stopped) return;
+    while (this.heldApplies[0] !== undefined && this.ports.mayApply()) {
+      this.applyNow(this.heldApplies.shift() as Message);
+    }
+    this.wake();
   }
 
   /** No pass runs after this, nothing is saved, sent or applied any more. */
@@ -290,6 +303,11 @@ export class RaftDriver {
   }
 
   private applyCommitted(message: Message): void {
+    if (this.heldApplies.length > 0 || !this.ports.mayApply()) this.heldApplies.push(message);
+    else this.applyNow(message);
+  }
+
+  private applyNow(message: Message): void {
     this.ports.apply(message.entries);
     for (const response of message.responses) this.node.step(response);
   }

@@ -36,7 +36,7 @@ export type ElectionConfig = Pick<
 >;
 
 /** Ticks of one heartbeat interval that a follower grants its leader. */
-export function electionTicks(config: ElectionConfig): number {
+export function electionTicks(config: Pick<ElectionConfig, 'electionTimeoutMs' | 'heartbeatIntervalMs'>): number {
   return Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
 }
 

@@ -1,38 +1,40 @@
 /**
  * One etcd member: it joins the Raft driver, the WAL, the applier and the peers into what the services ask of it (MemberApi).
  */
-import { Duration } from '../../base/duration.ts';
 import type { Clock, Random, Timer } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import { encodeInternalRequest } from '../../proto/raft-internal.ts';
-import { type ConfChange, type ConfState, type Entry, emptyConfState, type Message } from '../../proto/raftpb.ts';
+import { encodeCompactionRequest } from '../../proto/etcdserverpb-kv-requests.ts';
+import { alarmAction, alarmRequest, alarmType } from '../../proto/etcdserverpb-maintenance.ts';
+import { encodeInternalRequest, internalField } from '../../proto/raft-internal.ts';
+import type { ConfChange, Entry, Message } from '../../proto/raftpb.ts';
 import { MemoryStorage } from '../../raft/storage.ts';
 import type { ReadState } from '../../raft/types.ts';
-import { Alarms } from '../apply/alarms.ts';
 import { Applier } from '../apply/applier.ts';
 import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
 import { formatId } from '../cluster/ids.ts';
-import { Membership } from '../cluster/membership.ts';
+import type { Membership } from '../cluster/membership.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import { type RpcError, rpcErrors } from '../grpc/status.ts';
-import { Lessor } from '../lease/lessor.ts';
 import type { Logger } from '../log/logger.ts';
-import { KvStore } from '../mvcc/store.ts';
+import type { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
+import { pendingBytesMax } from '../storage/backend/backend.ts';
 import type { BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
-import { backendHash } from './backend-hash.ts';
-import { ClusterChanges, shortVersion } from './cluster-changes.ts';
+import { AutoCompaction } from './auto-compaction.ts';
+import { ClusterChanges, schemaVersionFor, shortVersion } from './cluster-changes.ts';
+import { CompactionRunner } from './compaction-runner.ts';
 import { Connections } from './connections.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import { Elections } from './elections.ts';
 import type { MemberMetrics } from './member-metrics.ts';
-import type { OpenedLog } from './open.ts';
+import type { OpenedMember } from './open.ts';
 import { Proposals } from './proposals.ts';
 import { proposeClusterVersion, publish } from './publisher.ts';
 import { raftConfig } from './raft-config.ts';
 import { raftLogger } from './raft-logger.ts';
 import { ReadBarrier } from './read-barrier.ts';
 import { RequestIds } from './request-id.ts';
+import type { MemberState } from './state.ts';
 import { VersionMonitor } from './version-monitor.ts';
 
 /** The version that this member speaks and tells, everywhere. */
@@ -86,15 +88,13 @@ const roles = {
 export class Member implements MemberApi {
   readonly memberId: bigint;
   readonly clusterId: bigint;
-  readonly store = new KvStore();
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
-  readonly membership: Membership;
-  private readonly alarmStore = new Alarms();
+  private readonly state: MemberState;
   private readonly config: EtcdConfig;
   private readonly ports: MemberPorts;
   private readonly logger: Logger;
-  private readonly log: OpenedLog;
+  private readonly log: OpenedMember;
   private readonly driver: RaftDriver;
   private readonly applier: Applier;
   private readonly proposals: Proposals;
@@ -105,17 +105,19 @@ export class Member implements MemberApi {
   private readonly connections: Connections;
   private readonly elections: Elections;
   private readonly changes: ClusterChanges;
+  private readonly compactions: CompactionRunner;
+  private readonly autoCompaction: AutoCompaction;
   /** When this member last became the leader. */
   private electedMs: number | null = null;
   private firstCommitTerm = 0;
   private ticker: Timer | null = null;
-  private confState: ConfState = emptyConfState;
   private stopped = false;
 
-  constructor(config: EtcdConfig, log: OpenedLog, ports: MemberPorts) {
+  constructor(config: EtcdConfig, log: OpenedMember, ports: MemberPorts) {
     this.config = config;
     this.ports = ports;
     this.log = log;
+    this.state = log.state;
     this.logger = ports.logger;
     this.memberId = log.memberId;
     this.clusterId = log.clusterId;
@@ -123,35 +125,30 @@ export class Member implements MemberApi {
     this.maxTxnOps = config.maxTxnOps;
     this.requestTimeoutMs = requestTimeoutBaseMs + 2 * config.electionTimeoutMs;
     this.requestIds = new RequestIds(log.memberId, ports.clock.now());
-    this.membership = new Membership({
-      clusterId: log.clusterId,
-      localId: log.memberId,
-      members: [],
-      removed: [],
-      version: null,
-      learnersMax: config.maxLearners,
-    });
     this.connections = new Connections(log.memberId, this.membership);
     this.changes = new ClusterChanges(log.clusterId, log.memberId, {
       logger: ports.logger,
       connections: this.connections,
       removed: ports.removed,
     });
-    const lessor = new Lessor();
-    this.store.leases = lessor;
+    this.compactions = new CompactionRunner(this.state, config.compactionSleepIntervalMs, ports);
     this.applier = new Applier(
-      { store: this.store, membership: this.membership, alarms: this.alarmStore, lessor },
+      this.state,
       {
-        confChange: (change) => this.confChange(change),
+        confChange: (change, isRefused) => this.confChange(change, isRefused),
         completed: (id, outcome) => this.completed(id, outcome),
         membershipChanged: (change) => this.changes.membershipChanged(change),
         membershipRefused: (change, error) => this.changes.membershipRefused(change, error),
         memberPublished: () => {},
-        clusterVersionChanged: (version, previous) => this.changes.versionChanged(version, previous),
+        clusterVersionChanged: (version, previous) => {
+          this.changes.versionChanged(version, previous);
+          this.updateSchema();
+        },
         unsupported: (type) =>
           this.logger.warn('skipped a committed request that this version does not support yet', { request: type }),
-        scheduleCompaction: (revision) => this.compactInSteps(revision),
+        scheduleCompaction: (revision) => this.compactions.finish(revision),
       },
+      this.state.applied.index,
     );
     this.proposals = new Proposals(
       {
@@ -182,7 +179,16 @@ export class Member implements MemberApi {
       serverVersions: () => this.serverVersions(),
       propose: (version) => proposeClusterVersion(this, version, ports.logger),
     });
+    this.autoCompaction = new AutoCompaction(config.compaction, {
+      clock: ports.clock,
+      logger: ports.logger,
+      isLeader: () => this.isLeader(),
+      revision: () => this.store.revision,
+      compact: (revision) => this.compactTo(revision),
+    });
     this.driver = this.createDriver();
+    this.state.onCommitted = () => this.driver.resumeApplying();
+    this.state.backend.onFailed = ({ message, cause }) => ports.failed(new Error(message, { cause }));
     this.elections = new Elections(log.memberId, config, {
       clock: ports.clock,
       random: ports.random,
@@ -198,8 +204,11 @@ export class Member implements MemberApi {
     const storage = new MemoryStorage();
     storage.append(log.entries);
     storage.setHardState(log.hardState);
+    // The database is as good as a snapshot: what it holds is not replayed, and who votes then is known.
+    const { applied, confState } = this.state;
+    if (applied.index > 0) storage.createSnapshot(applied.index, confState, null);
     return new RaftDriver(
-      raftConfig(log.memberId, config, storage, raftLogger(ports.logger), ports.random),
+      raftConfig(log.memberId, config, storage, applied.index, raftLogger(ports.logger), ports.random),
       storage,
       log.hardState,
       {
@@ -207,6 +216,7 @@ export class Member implements MemberApi {
         schedule: ports.schedule,
         soon: ports.soon,
         send: (messages) => this.connections.transport?.send(messages),
+        mayApply: () => this.state.backend.pendingBytes <= pendingBytesMax,
         apply: (entries) => this.apply(entries),
         readStates: (states) => this.readStates(states),
         leaderChanged: (change) => this.leaderChanged(change),
@@ -216,11 +226,22 @@ export class Member implements MemberApi {
     );
   }
 
-  /** Replays the committed log, connects to the peers and starts Raft's clock. */
-  start(): void {
+  get store(): KvStore {
+    return this.state.store;
+  }
+
+  get membership(): Membership {
+    return this.state.membership;
+  }
+
+  /** Applies what the log has beyond the database, connects to the peers and starts Raft's clock. Rejects if the disk fails. */
+  async start(): Promise<void> {
     const { config, ports, logger } = this;
-    this.driver.runNow();
+    await this.replay();
+    if (this.stopped) return;
     logger.info('kvstore restored', { 'current-rev': this.store.revision });
+    this.updateSchema();
+    this.compactions.resume();
     if (this.membership.isRemoved(this.memberId)) {
       ports.removed();
       return;
@@ -240,6 +261,14 @@ export class Member implements MemberApi {
     this.monitor.start();
     this.ticker = ports.clock.every(config.heartbeatIntervalMs, () => this.driver.tick());
     this.elections.start(this.log.restarted);
+  }
+
+  private async replay(): Promise<void> {
+    this.driver.runNow();
+    while (!this.stopped && this.applier.appliedIndex < this.log.hardState.commit) {
+      await this.state.backend.commit();
+      this.driver.runNow();
+    }
   }
 
   /** Makes this member's name and client URLs known to the cluster; resolves when that is applied, or the member stops. */
@@ -272,6 +301,8 @@ export class Member implements MemberApi {
     this.ticker?.cancel();
     this.elections.stop();
     this.monitor.stop();
+    this.autoCompaction.stop();
+    this.compactions.stop();
     this.driver.stop();
     this.proposals.stop();
     this.barrier.stop();
@@ -332,18 +363,20 @@ export class Member implements MemberApi {
   }
 
   storageVersion(): string {
-    return this.changes.schemaVersion;
+    return this.state.storageVersion;
   }
 
   databaseSize(): DatabaseSize {
-    const { totalBytes, liveBytes } = this.store.log;
-    return { total: totalBytes, inUse: liveBytes, quota: this.config.quotaBackendBytes };
+    const { backend } = this.state;
+    return { total: backend.size(), inUse: backend.inUse(), quota: this.config.quotaBackendBytes };
   }
 
   hash(done: (outcome: Result<BackendHash, RpcError>) => void): void {
-    const { store, membership, confState } = this;
-    const hash = backendHash({ store, membership, confState, alarms: this.alarmStore.list() });
-    done(ok({ hash, revision: store.revision }));
+    const { revision } = this.store;
+    this.state.backend.hash().then(
+      (hash) => done(ok({ hash, revision })),
+      () => done(err(rpcErrors.stopped)),
+    );
   }
 
   hashKv(revision: number, done: (outcome: Result<KvHash, RpcError>) => void): void {
@@ -366,7 +399,7 @@ export class Member implements MemberApi {
   }
 
   alarms(): readonly AlarmEntry[] {
-    return this.alarmStore.list();
+    return this.state.alarms.list();
   }
 
   propose(field: number, raw: Uint8Array, done: (outcome: Result<ApplyResponse, RpcError>) => void): void {
@@ -380,6 +413,13 @@ export class Member implements MemberApi {
     else this.proposals.propose(key, data, done);
   }
 
+  refuseForSpace(costBytes: number, refuse: (error: RpcError) => void): boolean {
+    if (this.state.quota.allows(costBytes)) return false;
+    const raise = { action: alarmAction.activate, memberId: this.memberId, alarm: alarmType.noSpace };
+    this.propose(internalField.alarm, alarmRequest.encode(raise), () => refuse(rpcErrors.noSpace));
+    return true;
+  }
+
   linearizableRead(done: (error: RpcError | null) => void): void {
     this.barrier.wait(done);
   }
@@ -388,6 +428,7 @@ export class Member implements MemberApi {
     const last = entries[entries.length - 1];
     if (last === undefined) return;
     for (const entry of entries) this.applier.apply(entry);
+    this.state.mark(last.index, last.term);
     this.barrier.applied(last.index);
     if (this.isLeader() && this.firstCommitTerm < this.driver.raftTerm && last.term === this.driver.raftTerm) {
       this.firstCommitTerm = this.driver.raftTerm;
@@ -420,8 +461,26 @@ export class Member implements MemberApi {
     this.elections.leaderChanged(leader);
   }
 
-  private confChange(change: ConfChange): void {
-    this.confState = this.driver.node.applyConfChange({ version: 1, change });
+  private confChange(change: ConfChange, isRefused: boolean): void {
+    const confState = this.driver.node.applyConfChange({ version: 1, change });
+    if (!isRefused) this.state.setConfState(confState);
+  }
+
+  /** The schema follows the cluster version from 3.6 on; older ones have no version of their own. */
+  private updateSchema(): void {
+    const version = schemaVersionFor(this.membership.version());
+    if (version === null || version === this.state.storageVersion) return;
+    this.state.setStorageVersion(version);
+    this.logger.info('updated storage version', { 'new-storage-version': version });
+  }
+
+  private compactTo(revision: number): Promise<string | null> {
+    const request = encodeCompactionRequest({ revision, physical: false });
+    return new Promise((done) =>
+      this.propose(internalField.compaction, request, (outcome) =>
+        done(outcome.ok || outcome.error === rpcErrors.compacted ? null : outcome.error.message),
+      ),
+    );
   }
 
   private async serverVersions(): Promise<readonly (string | null)[]> {
@@ -442,22 +501,5 @@ export class Member implements MemberApi {
         ? this.connections.quorumConnectedSince(startedMs)
         : this.connections.connectedSince(leader, startedMs);
     return connected ? rpcErrors.timeout : rpcErrors.timeoutDueToConnectionLost;
-  }
-
-  /** Drops old revisions a step a turn, so that a large compaction never holds up the loop. */
-  private compactInSteps(revision: number): Promise<void> {
-    return new Promise((done) => {
-      const startedMs = this.ports.clock.monotonicMs();
-      const step = (): void => {
-        if (!this.stopped && !this.store.compactionStep()) {
-          this.ports.schedule(step);
-          return;
-        }
-        const took = Duration.fromMs(this.ports.clock.monotonicMs() - startedMs);
-        this.logger.info('finished scheduled compaction', { 'compact-revision': revision, took });
-        done();
-      };
-      step();
-    });
   }
 }

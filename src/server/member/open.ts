@@ -1,8 +1,9 @@
 /**
- * Opens what a member left on disk, or founds its share of a new cluster: after this there is a WAL, and the log it holds is known.
+ * Opens what a member left on disk, or founds its share of a new cluster: after this there are a WAL and a database, the log that the
+ * one holds is known, and the state that the other holds is in memory.
  */
 import type { RequestOptions } from 'node:https';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock, Disk } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { Entry, HardState } from '../../proto/raftpb.ts';
@@ -17,7 +18,9 @@ import { parseInitialCluster } from '../cluster/peer-urls.ts';
 import { fetchMembersOverHttp, resolveHostOverDns } from '../cluster/remote-members.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
+import type { Backend } from '../storage/backend/backend.ts';
 import { Wal, type WalOptions, walExists } from '../storage/wal/wal.ts';
+import { MemberState } from './state.ts';
 
 /** A member's log as it stands before Raft starts. */
 export interface OpenedLog extends BootstrapIdentity {
@@ -27,6 +30,20 @@ export interface OpenedLog extends BootstrapIdentity {
   readonly entries: readonly Entry[];
   /** False if the member founded its cluster just now. */
   readonly restarted: boolean;
+}
+
+/** A member's log and state before Raft starts. The commit index of its hard state is not below what the state holds. */
+export interface OpenedMember extends OpenedLog {
+  readonly state: MemberState;
+}
+
+export interface MemberDisk {
+  /** Where the WAL is. */
+  readonly disk: Disk;
+  /** Opens the database at a path whose directory exists. */
+  openDatabase(path: string): Promise<Result<Backend, string>>;
+  /** Resolves in the next turn of the event loop. */
+  turn(): Promise<void>;
 }
 
 /**
@@ -39,8 +56,69 @@ export function walFolder(config: EtcdConfig): string {
   return config.walDir === '' ? join(config.dataDir, 'member', 'wal') : config.walDir;
 }
 
-/** `toPeers`: how peers with https URLs are asked. The error is a text for the log, worded as etcd's where etcd has one. */
-export async function openLog(
+/** etcd's `db`. */
+function databasePath(config: Pick<EtcdConfig, 'dataDir'>): string {
+  return join(config.dataDir, 'member', 'snap', 'db');
+}
+
+/**
+ * `toPeers`: how peers with https URLs are asked. The error is a text for the log, worded as etcd's where etcd has one; what was opened
+ * by then is closed.
+ */
+export async function openMember(
+  config: EtcdConfig,
+  from: MemberDisk,
+  clock: Clock,
+  logger: Logger,
+  walOptions: WalOptions,
+  toPeers: () => RequestOptions,
+): Promise<Result<OpenedMember, string>> {
+  const path = databasePath(config);
+  await from.disk.makeDirectory(dirname(path));
+  const opening = from.openDatabase(path);
+  const log = await openLog(config, from.disk, clock, logger, walOptions, toPeers);
+  const database = await opening;
+  if (!log.ok || !database.ok) {
+    if (log.ok) await log.value.wal.close();
+    if (database.ok) await database.value.close();
+    return log.ok ? err(database.ok ? '' : database.error) : log;
+  }
+  const restored = await restoreState(config, from, log.value, database.value);
+  if (restored.ok) return restored;
+  await log.value.wal.close();
+  await database.value.close();
+  return err(`cannot start from database ${path}: ${restored.error}`);
+}
+
+async function restoreState(
+  config: EtcdConfig,
+  from: MemberDisk,
+  log: OpenedLog,
+  backend: Backend,
+): Promise<Result<OpenedMember, string>> {
+  const state = new MemberState(backend, log.clusterId, log.memberId, config);
+  try {
+    await state.restore(backend, () => from.turn());
+  } catch (error) {
+    return err(error instanceof Error ? error.message : String(error));
+  }
+  const { index, term } = state.applied;
+  if (index === 0) return ok({ ...log, state });
+  const entry = log.entries[index - 1];
+  if (entry === undefined) {
+    return err(
+      `it holds the state after entry ${index}, but the log ends with ${log.entries.length}: is a part of it lost?`,
+    );
+  }
+  if (term !== 0 && entry.term !== term) {
+    return err(`it holds the state after entry ${index} of term ${term}, which is of term ${entry.term} in the log`);
+  }
+  // Only what is committed is applied. But the log learns late, or not at all before a crash, how far that is.
+  const hardState = { ...log.hardState, commit: Math.max(log.hardState.commit, index) };
+  return ok({ ...log, hardState, state });
+}
+
+async function openLog(
   config: EtcdConfig,
   disk: Disk,
   clock: Clock,
@@ -49,7 +127,6 @@ export async function openLog(
   toPeers: () => RequestOptions,
 ): Promise<Result<OpenedLog, string>> {
   const folder = walFolder(config);
-  await disk.makeDirectory(join(config.dataDir, 'member', 'snap'));
   if (await walExists(disk, folder)) return reopen(disk, folder, logger, walOptions);
   if (config.initialClusterState === 'existing') {
     return err(

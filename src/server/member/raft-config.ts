@@ -12,6 +12,7 @@ export function raftConfig(
   id: bigint,
   config: ElectionConfig,
   storage: MemoryStorage,
+  applied: number,
   logger: RaftLogger,
   random: Random,
 ): RaftConfig {
@@ -20,7 +21,7 @@ export function raftConfig(
     electionTick: electionTicks(config),
     heartbeatTick: 1,
     storage,
-    applied: 0,
+    applied,
     asyncStorageWrites: true,
     maxSizePerMsg,
     maxCommittedSizePerReady: 0,

@@ -23,8 +23,6 @@ export interface HashScope {
   readonly revision: number;
   /** Whether rule 2 holds although no key may be alive: of a compaction, whose own revision etcd counts as seen. */
   readonly leavesOutUnseen: boolean;
-  /** CRC-32C of what comes before the bucket; 0 for nothing. */
-  readonly seed: number;
 }
 
 /** Keys, or records of usual size, that one step works on: about a millisecond once the code is compiled, so first steps are smaller. */
@@ -61,7 +59,7 @@ export class HashJob {
   constructor(scope: HashScope) {
     this.#scope = scope;
     this.#leavesOutUnseen = scope.leavesOutUnseen;
-    this.#crc = crc32c(scope.seed, bucketName);
+    this.#crc = crc32c(0, bucketName);
     // The first record has revision 2: without a compaction after that nothing is left out.
     const leavesOut = scope.compactRevision > 1;
     this.#phase = leavesOut ? 'keys' : 'records';

@@ -40,9 +40,6 @@ const blockCapacities = [2, 8, 32, 128, 512] as const;
 const classCount = blockCapacities.length;
 const largestClass = classCount - 1;
 
-/** Told of each revision that compaction takes out of the index. */
-export type OnDrop = (main: number, sub: number) => void;
-
 export class KeyEntries {
   /** Of the last `resolve` that returned true: the revision. */
   foundMain = 0;
@@ -159,25 +156,40 @@ export class KeyEntries {
     return true;
   }
 
+  /** Finds the newest revision not after `atMain`, be it a tombstone; false if there is none. Sets `foundMain` and `foundSub`. */
+  locate(row: number, atMain: number): boolean {
+    const newest = this.#number(row, main);
+    if (newest <= atMain) {
+      this.foundMain = newest;
+      this.foundSub = Math.floor(this.#number(row, flags) / flagValues);
+      return true;
+    }
+    const block = this.#blockAt(this.#rowSegment(row).history[row & (rowsPerSegment - 1)] as number, atMain);
+    if (block === 0) return false;
+    const at = this.#lastNotAfter(block, atMain);
+    const units = this.#unitSegment(block);
+    this.foundMain = units[at] as number;
+    this.foundSub = Math.floor((units[at + 1] as number) / flagValues);
+    return true;
+  }
+
   /**
    * Drops what no read at `atMain` or later can see: every revision before the last one not after `atMain`, and that one too if it
    * is a tombstone older than `atMain` (a tombstone of `atMain` itself stays until the next compaction, as since etcd 3.5.16).
    * Returns true if nothing is left: the caller then removes the key.
    */
-  compact(row: number, atMain: number, onDrop: OnDrop): boolean {
+  compact(row: number, atMain: number): boolean {
     const newestMain = this.#number(row, main);
     if (newestMain > atMain) {
-      this.#compactHistory(row, atMain, onDrop);
+      this.#compactHistory(row, atMain);
       return false;
     }
     const segment = this.#rowSegment(row);
     const local = row & (rowsPerSegment - 1);
-    this.#dropBlocks(segment.history[local] as number, onDrop);
+    this.#freeBlocksFrom(segment.history[local] as number);
     segment.history[local] = 0;
     const newestFlags = this.#number(row, flags);
-    if ((newestFlags & tombstoneFlag) === 0 || newestMain === atMain) return false;
-    onDrop(newestMain, Math.floor(newestFlags / flagValues));
-    return true;
+    return (newestFlags & tombstoneFlag) !== 0 && newestMain !== atMain;
   }
 
   /** Whether `compact` could have anything to do: the cheap test that spares most keys of most stores. */
@@ -247,7 +259,7 @@ export class KeyEntries {
     return first + low * 2;
   }
 
-  #compactHistory(row: number, atMain: number, onDrop: OnDrop): void {
+  #compactHistory(row: number, atMain: number): void {
     const history = this.#rowSegment(row).history;
     const local = row & (rowsPerSegment - 1);
     const newest = history[local] as number;
@@ -255,14 +267,11 @@ export class KeyEntries {
     if (block === 0) return;
     const units = this.#unitSegment(block);
     const start = (block & (unitsPerSegment - 1)) * 2;
-    this.#dropBlocks(units[start] as number, onDrop);
+    this.#freeBlocksFrom(units[start] as number);
     units[start] = 0;
     let kept = this.#lastNotAfter(block, atMain);
     if (((units[kept + 1] as number) & tombstoneFlag) !== 0 && (units[kept] as number) < atMain) kept += 2;
     const first = start + 2;
-    for (let at = first; at < kept; at += 2) {
-      onDrop(units[at] as number, Math.floor((units[at + 1] as number) / flagValues));
-    }
     const count = this.#blockCount(block) - (kept - first) / 2;
     if (count > 0) {
       units.copyWithin(first, kept, kept + count * 2);
@@ -288,16 +297,10 @@ export class KeyEntries {
     }
   }
 
-  #dropBlocks(newest: number, onDrop: OnDrop): void {
+  #freeBlocksFrom(newest: number): void {
     let block = newest;
     while (block !== 0) {
-      const units = this.#unitSegment(block);
-      const start = (block & (unitsPerSegment - 1)) * 2;
-      const end = start + 2 + this.#blockCount(block) * 2;
-      for (let at = start + 2; at < end; at += 2) {
-        onDrop(units[at] as number, Math.floor((units[at + 1] as number) / flagValues));
-      }
-      const older = units[start] as number;
+      const older = this.#unitSegment(block)[(block & (unitsPerSegment - 1)) * 2] as number;
       this.#freeBlock(block);
       block = older;
     }

@@ -5,7 +5,7 @@
  * Hot path: see page-tree.ts and key-entries.ts, of which this is the composition.
  */
 import { invariant } from '../../base/assert.ts';
-import { KeyEntries, type OnDrop } from './key-entries.ts';
+import { KeyEntries } from './key-entries.ts';
 import { PageTree, summaryUnknown } from './page-tree.ts';
 
 /** Revisions found by a range, in key order. Reused between reads. */
@@ -192,19 +192,18 @@ export class KeyIndex {
   }
 
   /**
-   * Compacts the keys of some leaves, from the cursor on, at least `keys` of them if there are so many. Returns whether the walk is
-   * over. Keys may be put and deleted between two calls.
+   * Compacts the keys of some leaves, from the cursor on, at least `keys` of them if there are so many; calls `keep` with every
+   * revision not after `atMain` that stays. Returns whether the walk is over. Keys may be put and deleted between two calls.
    */
-  compactStep(cursor: IndexCursor, atMain: number, keys: number, onDrop: OnDrop): boolean {
+  compactStep(cursor: IndexCursor, atMain: number, keys: number, keep: (main: number, sub: number) => void): boolean {
     return this.#walk(cursor, keys, (leaf) => {
       const dead: Uint8Array[] = [];
       for (let slot = 0; slot < this.#tree.count(leaf); slot++) {
         const row = this.#tree.valueAt(leaf, slot);
-        if (this.#entries.isSingle(row)) continue;
-        if (this.#entries.compact(row, atMain, onDrop)) {
+        if (!this.#entries.isSingle(row) && this.#entries.compact(row, atMain)) {
           this.#entries.free(row);
           dead.push(this.#tree.keyAt(leaf, slot).slice());
-        }
+        } else if (this.#entries.locate(row, atMain)) keep(this.#entries.foundMain, this.#entries.foundSub);
       }
       return dead;
     });

@@ -15,14 +15,27 @@ const separator = 0x5f;
 const tombstoneMark = 0x74;
 const two32 = 2 ** 32;
 
-/** Writes a bucket key at the start of `target`; returns its length. */
-export function writeBucketKey(target: Uint8Array, main: number, sub: number, tombstone: boolean): number {
-  writeUint64(target, 0, main);
-  target[8] = separator;
-  writeUint64(target, 9, sub);
+/** Writes a bucket key into `target`; returns its length. */
+export function writeBucketKey(target: Uint8Array, main: number, sub: number, tombstone: boolean, at = 0): number {
+  writeUint64(target, at, main);
+  target[at + 8] = separator;
+  writeUint64(target, at + 9, sub);
   if (!tombstone) return bucketKeyBytes;
-  target[17] = tombstoneMark;
+  target[at + 17] = tombstoneMark;
   return tombstoneKeyBytes;
+}
+
+/** Parts of a bucket key. */
+export function mainOf(key: Uint8Array): number {
+  return readUint64(key, 0);
+}
+
+export function subOf(key: Uint8Array): number {
+  return readUint64(key, 9);
+}
+
+export function isTombstoneKey(key: Uint8Array): boolean {
+  return key.length === tombstoneKeyBytes && key[17] === tombstoneMark;
 }
 
 /** Below 0 if a comes first, 0 if they are the same. */
@@ -41,4 +54,14 @@ function writeUint64(target: Uint8Array, at: number, value: number): void {
   target[at + 5] = low >>> 16;
   target[at + 6] = low >>> 8;
   target[at + 7] = low;
+}
+
+function readUint64(source: Uint8Array, at: number): number {
+  return readUint32(source, at) * two32 + readUint32(source, at + 4);
+}
+
+function readUint32(source: Uint8Array, at: number): number {
+  const high = ((source[at] as number) << 8) | (source[at + 1] as number);
+  const low = ((source[at + 2] as number) << 8) | (source[at + 3] as number);
+  return high * 0x10000 + low;
 }

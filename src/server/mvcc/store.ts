@@ -1,16 +1,18 @@
 /**
- * The multi-version store of keys: an index in memory (key → revisions) over a log of records (revision → encoded KeyValue).
- * Its behaviour is that of etcd's server/storage/mvcc; a store is a function of the writes and compactions made on it.
+ * The multi-version store of keys: an index in memory (key → revisions) over a log of records (revision → encoded KeyValue) in the
+ * member's database. Its behaviour is that of etcd's server/storage/mvcc; a store is a function of the writes and compactions made on it.
  *
  * Hot path: a read or write allocates little but its result. Benchmark: bench/mvcc.ts.
  */
 import { err, ok, type Result } from '../../base/result.ts';
 import { type EncodedKeyValue, encodeDeletedKeyValue, keyOf } from '../../proto/mvccpb.ts';
-import { Compactor } from './compactor.ts';
+import type { Backend } from '../storage/backend/backend.ts';
+import { putFinishedCompaction, putScheduledCompaction, readCompactionMarks } from '../storage/schema/meta.ts';
+import { type CompactionProgress, Compactor } from './compactor.ts';
 import { HashJob } from './hash-job.ts';
 import { KeyIndex, RevisionList } from './key-index.ts';
-import { MemoryRecordLog } from './memory-record-log.ts';
-import type { RecordLog } from './record-log.ts';
+import { RecordLog } from './record-log.ts';
+import { RestoreJob } from './restore-job.ts';
 import type {
   Change,
   KvHash,
@@ -22,20 +24,91 @@ import type {
 } from './store-types.ts';
 import { WriteTxn } from './write-txn.ts';
 
+/** Does about ten milliseconds of work; true once all is done. */
+export type RestoreStep = () => boolean;
+
 const noLeases: LeaseBook = { keyLeaseChanged() {} };
 
+export interface StoreOptions {
+  /** Records that a compaction looks at in one step; etcd's --compaction-batch-limit. */
+  readonly compactionBatchRecords: number;
+  /** Memory for records that are committed, the newest. */
+  readonly recentBytesMax: number;
+}
+
+const defaultOptions: StoreOptions = { compactionBatchRecords: 1000, recentBytesMax: 32 * 1024 * 1024 };
+
 export class KvStore {
-  readonly index = new KeyIndex();
-  readonly log: RecordLog = new MemoryRecordLog();
   readonly totals: StoreTotals = { ranges: 0, puts: 0, putBytes: 0, deletes: 0, txns: 0, compactedRevisions: 0 };
   leases: LeaseBook = noLeases;
+  readonly #options: StoreOptions;
+  #index = new KeyIndex();
+  #log: RecordLog;
+  #compactor: Compactor;
+  #backend: Backend;
   #revision = 1;
   #compactRevision = -1;
-  readonly #compactor = new Compactor(this.index, this.log, this.totals);
   readonly #txn = new WriteTxn(this, (revision) => {
     this.#revision = revision;
   });
   readonly #found = new RevisionList();
+
+  /** A store over an empty database; `beginRestore` takes over one with content. */
+  constructor(backend: Backend, options: Partial<StoreOptions> = {}) {
+    this.#options = { ...defaultOptions, ...options };
+    this.#backend = backend;
+    this.#log = new RecordLog(backend, this.#options.recentBytesMax);
+    this.#compactor = this.#newCompactor(-1);
+  }
+
+  get index(): KeyIndex {
+    return this.#index;
+  }
+
+  get log(): RecordLog {
+    return this.#log;
+  }
+
+  /**
+   * Takes over what a database holds, in place of all that the store has: `step` the job until it is done, before anything else is done
+   * with the store. Leases must be known by then: keys are attached to them. A compaction that was interrupted is queued again.
+   */
+  beginRestore(backend: Backend): RestoreStep {
+    this.#backend = backend;
+    this.#index = new KeyIndex();
+    this.#log = new RecordLog(backend, this.#options.recentBytesMax);
+    const { scheduled, finished } = readCompactionMarks(backend);
+    this.#compactor = this.#newCompactor(finished);
+    this.#compactRevision = finished;
+    this.#revision = 1;
+    const job = new RestoreJob(backend, this.#index, this.leases);
+    return () => {
+      if (!job.step()) return false;
+      // All revisions up to a compaction may be gone, even the newest: a tombstone. Revisions must not go back.
+      this.#revision = Math.max(job.revision, finished, scheduled);
+      if (scheduled > finished) {
+        this.#compactRevision = scheduled;
+        this.#compactor.resume(scheduled);
+      }
+      return true;
+    };
+  }
+
+  #newCompactor(finishedRevision: number): Compactor {
+    const ports = {
+      index: this.#index,
+      log: this.#log,
+      totals: this.totals,
+      batchRecords: this.#options.compactionBatchRecords,
+      finished: (revision: number) => putFinishedCompaction(this.#backend, revision),
+    };
+    return new Compactor(ports, finishedRevision);
+  }
+
+  /** To be called when the backend has committed: what it holds need not be held here. */
+  committed(): void {
+    this.#log.committed();
+  }
 
   /** The revision of the last write; 1 for an empty store. */
   get revision(): number {
@@ -130,11 +203,12 @@ export class KvStore {
     if (revision > this.#revision) return err('future');
     this.#compactor.schedule(revision, this.#compactRevision);
     this.#compactRevision = revision;
+    putScheduledCompaction(this.#backend, revision);
     return ok(undefined);
   }
 
-  /** Does about a millisecond of the queued compactions, or nothing while a hash holds them back; true once none is left. */
-  compactionStep(): boolean {
+  /** Does about a millisecond of the queued compactions, or deletes a batch of records, or nothing while a hash holds them back. */
+  compactionStep(): CompactionProgress {
     return this.#compactor.step();
   }
 
@@ -173,28 +247,9 @@ export class KvStore {
       compactRevision,
       revision: hashRevision,
       leavesOutUnseen: false,
-      seed: 0,
     });
     const unpin = this.#compactor.pin(compactRevision);
     return ok(new HashKvJob(() => (job.step() ? { hash: job.hash, compactRevision, hashRevision } : null), unpin));
-  }
-
-  /**
-   * The part of the bucket `key` in Maintenance.Hash: carries on from the checksum of the buckets before it, over everything that is
-   * there. Not for large stores in production, as in etcd.
-   */
-  hashKeyBucket(seed: number): number {
-    const revision = Number.POSITIVE_INFINITY;
-    const job = new HashJob({
-      index: this.index,
-      log: this.log,
-      compactRevision: -1,
-      revision,
-      leavesOutUnseen: false,
-      seed,
-    });
-    while (!job.step());
-    return job.hash;
   }
 }
 

@@ -19,7 +19,7 @@ import {
   isSerializable,
 } from '../../../src/server/apply/kv.ts';
 import { rpcErrors } from '../../../src/server/grpc/status.ts';
-import { KvStore } from '../../../src/server/mvcc/store.ts';
+import { memoryStore } from '../../support/memory-store.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 const text = (value: Uint8Array): string => Buffer.from(value).toString('latin1');
@@ -62,7 +62,7 @@ const txnOf = (compare: Compare[], success: RequestOp[], failure: RequestOp[] = 
 });
 
 class Kv {
-  readonly store = new KvStore();
+  readonly store = memoryStore().store;
 
   put(key: string, value: string, fields: Texts<PutRequest> = {}) {
     return applyPut(this.store, newPutRequest(withBytes<PutRequest>({ key, value, ...fields })), known);

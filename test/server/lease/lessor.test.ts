@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Lessor } from '../../../src/server/lease/lessor.ts';
-import { KvStore } from '../../../src/server/mvcc/store.ts';
+import { memoryStore } from '../../support/memory-store.ts';
 
 function keysRevoked(lessor: Lessor, id: bigint): string[] {
   const revoked = lessor.revoke(id);
@@ -9,8 +9,8 @@ function keysRevoked(lessor: Lessor, id: bigint): string[] {
 
 describe('the lessor', () => {
   it('gives back the keys of a revoked lease in order', () => {
-    const lessor = new Lessor();
-    const store = new KvStore();
+    const { store, backend } = memoryStore();
+    const lessor = new Lessor(backend, 2);
     store.leases = lessor;
     lessor.grant(7n, 60);
     for (const key of ['b', 'a', 'c']) {
@@ -23,8 +23,8 @@ describe('the lessor', () => {
   });
 
   it('forgets a key that was deleted or put without the lease', () => {
-    const lessor = new Lessor();
-    const store = new KvStore();
+    const { store, backend } = memoryStore();
+    const lessor = new Lessor(backend, 2);
     store.leases = lessor;
     lessor.grant(7n, 60);
     lessor.grant(8n, 60);
@@ -41,7 +41,7 @@ describe('the lessor', () => {
   });
 
   it('refuses what etcd refuses', () => {
-    const lessor = new Lessor();
+    const lessor = new Lessor(memoryStore().backend, 2);
     expect(lessor.grant(0n, 60)).toEqual({ ok: false, error: 'notFound' });
     expect(lessor.grant(1n, 9_000_000_001)).toEqual({ ok: false, error: 'ttlTooLarge' });
     expect(lessor.grant(-5n, 60).ok).toBe(true);

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeKeyValue, encodeDeletedKeyValue, type KeyValue } from '../../../src/proto/mvccpb.ts';
 import { KeyIndex, RevisionList } from '../../../src/server/mvcc/key-index.ts';
-import { KvStore } from '../../../src/server/mvcc/store.ts';
+import type { KvStore } from '../../../src/server/mvcc/store.ts';
+import { commit, finishCompactions, type MemoryStore, memoryStore } from '../../support/memory-store.ts';
 import { bytesOf, ModelStore, textOf } from './model-store.ts';
 
 type Write =
@@ -16,6 +17,8 @@ type Command =
   | { type: 'compact'; back: number }
   | { type: 'step' }
   | { type: 'finish' }
+  | { type: 'commit' }
+  | { type: 'reopen' }
   | { type: 'hash'; back: number };
 
 const key = fc.oneof(
@@ -59,27 +62,51 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ type: fc.constant('compact' as const), back: fc.integer({ min: -1, max: 12 }) }),
   },
-  { weight: 1, arbitrary: fc.constantFrom({ type: 'step' as const }, { type: 'finish' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      { type: 'step' as const },
+      { type: 'finish' as const },
+      { type: 'commit' as const },
+      { type: 'reopen' as const },
+    ),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('hash' as const), back: fc.nat(8) }) },
 );
 const commands = fc.array(command, { maxLength: 80, size: 'max' });
 
-function finishCompactions(store: KvStore): void {
-  while (!store.compactionStep());
-}
-
 class Tester {
-  readonly store = new KvStore();
+  /** Nothing that is committed stays in memory, so that both sources of records are read. */
+  memory: MemoryStore = memoryStore({ recentBytesMax: 0 });
   readonly model = new ModelStore();
   readonly leases = new Map<string, bigint>();
 
   constructor() {
-    this.store.leases = {
-      keyLeaseChanged: (key, lease) => {
-        if (lease === 0n) this.leases.delete(textOf(key));
-        else this.leases.set(textOf(key), lease);
-      },
-    };
+    this.store.leases = this.leaseBook;
+  }
+
+  get store(): KvStore {
+    return this.memory.store;
+  }
+
+  private readonly leaseBook = {
+    keyLeaseChanged: (key: Uint8Array, lease: bigint): void => {
+      if (lease === 0n) this.leases.delete(textOf(key));
+      else this.leases.set(textOf(key), lease);
+    },
+  };
+
+  /** Commits all, and goes on with a store that is restored from that. */
+  private reopen(): void {
+    commit(this.memory);
+    const backend = this.memory.backend.reopen();
+    const { store } = memoryStore({ recentBytesMax: 0 });
+    backend.onCommitted = () => store.committed();
+    store.leases = this.leaseBook;
+    this.leases.clear();
+    const step = store.beginRestore(backend);
+    while (!step());
+    this.memory = { store, backend };
   }
 
   run(command: Command): void {
@@ -105,10 +132,16 @@ class Tester {
         store.compactionStep();
         break;
       case 'finish':
-        finishCompactions(store);
+        finishCompactions(this.memory);
+        break;
+      case 'commit':
+        commit(this.memory);
+        break;
+      case 'reopen':
+        this.reopen();
         break;
       case 'hash': {
-        finishCompactions(store);
+        finishCompactions(this.memory);
         const revision = model.revision - command.back;
         if (revision < 1) break;
         const { compactRevision } = model;
@@ -116,8 +149,8 @@ class Tester {
         const isCompacted = stored === undefined && revision < compactRevision;
         const expected = stored ?? { hash: model.hash(revision), compactRevision, hashRevision: revision };
         const got = store.hashKv(revision);
-        // Only the last ten hashes of compactions are remembered.
-        if (stored !== undefined && !got.ok) break;
+        // Only the last ten hashes of compactions are remembered, and none across a restart.
+        if (stored !== undefined && (!got.ok || got.value.compactRevision !== stored.compactRevision)) break;
         expect(got).toEqual(isCompacted ? { ok: false, error: 'compacted' } : { ok: true, value: expected });
         break;
       }
@@ -149,14 +182,13 @@ class Tester {
 
   check(): void {
     const { store, model } = this;
-    finishCompactions(store);
+    finishCompactions(this.memory);
     expect(store.compactRevision).toBe(model.compactRevision);
     expect(store.finishedCompactRevision).toBe(model.compactRevision);
     expect(store.hashKv(0)).toMatchObject({ ok: true, value: { hash: model.hash(0) } });
     expect(this.recordsOf(0)).toEqual(
       model.remaining().map(({ main, sub, key, kv }) => ({ main, sub, key, isTombstone: kv === null })),
     );
-    expect(store.log.count).toBe(model.remaining().length);
     const alive = model.range('\0', '\0', 0, 0);
     expect(store.index.liveKeys).toBe(alive.ok ? alive.value.count : -1);
     expect(store.index.size).toBe(new Set(model.remaining().map((entry) => entry.key)).size);
@@ -199,7 +231,7 @@ describe('the store', () => {
         for (const step of steps) tester.run(step);
         tester.check();
       }),
-      { numRuns: 200 },
+      { numRuns: 120 },
     );
   });
 
@@ -208,8 +240,8 @@ describe('the store', () => {
       fc.property(commands, (steps) => {
         const tester = new Tester();
         for (const step of steps) if (step.type !== 'range' && step.type !== 'hash') tester.run(step);
+        finishCompactions(tester.memory);
         const { store } = tester;
-        finishCompactions(store);
         const index = indexOf(store);
         expect([index.size, index.liveKeys]).toEqual([store.index.size, store.index.liveKeys]);
         for (let revision = Math.max(1, store.compactRevision); revision <= store.revision; revision++) {
@@ -221,7 +253,7 @@ describe('the store', () => {
           expect([index.created, index.version]).toEqual([store.index.created, store.index.version]);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
@@ -231,9 +263,10 @@ describe('the store', () => {
         const eager = new Tester();
         const lazy = new Tester();
         for (const [i, step] of steps.entries()) {
-          if (step.type === 'step' || step.type === 'finish' || step.type === 'hash') continue;
+          if (step.type === 'step' || step.type === 'finish' || step.type === 'hash' || step.type === 'reopen')
+            continue;
           eager.run(step);
-          finishCompactions(eager.store);
+          finishCompactions(eager.memory);
           lazy.run(step);
           for (let n = stepsBetween[i] ?? 0; n > 0; n--) lazy.store.compactionStep();
         }
@@ -245,10 +278,10 @@ describe('the store', () => {
           if (!alive.ok || alive.value.count === 0) continue;
           expect(lazy.store.hashKv(revision - back)).toEqual(eager.store.hashKv(revision - back));
         }
-        finishCompactions(lazy.store);
+        finishCompactions(lazy.memory);
         expect(lazy.store.hashKv(0)).toEqual(eager.store.hashKv(0));
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 });
@@ -284,7 +317,7 @@ function putAll(store: KvStore, keys: readonly string[], value = 'v'): void {
 
 describe('a compaction', () => {
   it('refuses what etcd refuses', () => {
-    const store = new KvStore();
+    const { store } = memoryStore();
     expect(store.compact(-1)).toEqual({ ok: false, error: 'compacted' });
     expect(store.compact(0).ok).toBe(true);
     expect(store.compact(1).ok).toBe(true);
@@ -292,7 +325,7 @@ describe('a compaction', () => {
   });
 
   it('refuses reads below it at once, and leaves the revision itself readable', () => {
-    const store = new KvStore();
+    const { store } = memoryStore();
     putAll(store, ['a', 'a', 'a']);
     expect(store.compact(3).ok).toBe(true);
     expect(store.range({ ...everything, revision: 2 })).toEqual({ ok: false, error: 'compacted' });
@@ -300,40 +333,40 @@ describe('a compaction', () => {
   });
 
   it('leaves its hash behind, relative to the compaction before', () => {
-    const store = new KvStore();
+    const { store, backend } = memoryStore();
     putAll(store, ['a', 'b', 'a', 'b']);
     const before = store.hashKv(4);
     store.compact(4);
-    finishCompactions(store);
+    finishCompactions({ store, backend });
     expect(store.hashKv(4)).toEqual(before);
     expect(store.hashKv(5)).toMatchObject({ ok: true, value: { compactRevision: 4 } });
   });
 
   it('waits for a hash that was begun before it, and carries on when that is done or cancelled', () => {
-    const store = new KvStore();
+    const { store, backend } = memoryStore();
     putAll(store, ['a', 'b', 'a', 'b', 'a']);
     const expected = store.hashKv(0);
     const hash = store.beginHashKv(0);
     if (!hash.ok) throw new Error(hash.error);
     store.compact(5);
-    for (let i = 0; i < 100; i++) expect(store.compactionStep()).toBe(false);
+    for (let i = 0; i < 100; i++) expect(store.compactionStep()).not.toBe('done');
     expect(store.finishedCompactRevision).toBe(-1);
     expect(hash.value.step()).toEqual(expected.ok ? expected.value : null);
-    finishCompactions(store);
+    finishCompactions({ store, backend });
     expect(store.finishedCompactRevision).toBe(5);
 
     const cancelled = store.beginHashKv(0);
     if (!cancelled.ok) throw new Error(cancelled.error);
     store.compact(6);
-    for (let i = 0; i < 100; i++) expect(store.compactionStep()).toBe(false);
+    for (let i = 0; i < 100; i++) expect(store.compactionStep()).not.toBe('done');
     expect(store.finishedCompactRevision).toBe(5);
     cancelled.value.cancel();
-    finishCompactions(store);
+    finishCompactions({ store, backend });
     expect(store.finishedCompactRevision).toBe(6);
   });
 
-  it('gives back the memory of a large store, in small steps', () => {
-    const store = new KvStore();
+  it('deletes the records of a large store in small batches', () => {
+    const { store, backend } = memoryStore();
     const value = 'x'.repeat(200);
     for (let round = 0; round < 3; round++) {
       putAll(
@@ -342,13 +375,18 @@ describe('a compaction', () => {
         value,
       );
     }
-    const before = store.log.memoryBytes;
+    commit({ store, backend });
     store.compact(store.revision);
-    let steps = 1;
-    while (!store.compactionStep()) steps++;
-    expect(steps).toBeGreaterThan(10);
-    expect(store.log.count).toBe(20_000);
-    expect(store.log.memoryBytes).toBeLessThan(before * 0.45);
+    let pauses = 0;
+    for (let progress = store.compactionStep(); progress !== 'done'; progress = store.compactionStep()) {
+      if (progress === 'pause') {
+        pauses++;
+        commit({ store, backend });
+      }
+    }
+    commit({ store, backend });
+    expect(pauses).toBe(59);
+    expect(backend.dump('key').length).toBe(20_000);
     expect(store.totals.compactedRevisions).toBe(40_000);
 
     const txn = store.beginWrite();
@@ -356,16 +394,70 @@ describe('a compaction', () => {
     txn.end();
     putAll(store, ['last']);
     store.compact(store.revision);
-    finishCompactions(store);
+    finishCompactions({ store, backend });
     expect(store.index.size).toBe(1);
-    expect(store.log.count).toBe(1);
-    expect(store.log.liveBytes).toBeLessThan(100);
+    expect(backend.dump('key').length).toBe(1);
+  });
+
+  it('waits for the backend when that is far behind', () => {
+    const { store, backend } = memoryStore();
+    for (let round = 0; round < 3; round++) {
+      putAll(
+        store,
+        Array.from({ length: 30_000 }, (_, i) => `${i}`),
+      );
+    }
+    store.compact(store.revision);
+    let steps = 0;
+    while (store.compactionStep() !== 'done' && steps < 1000) steps++;
+    expect(steps).toBe(1000);
+    expect(store.log.uncommittedDrops).toBeLessThanOrEqual(51_000);
+    finishCompactions({ store, backend });
+    expect(store.log.uncommittedDrops).toBe(0);
+    expect(store.finishedCompactRevision).toBe(store.revision);
+  });
+
+  it('is carried on after a crash at any commit, and ends in the same database', () => {
+    const filled = (): MemoryStore => {
+      const memory = memoryStore();
+      const keys = Array.from({ length: 3000 }, (_, i) => `${i % 700}`);
+      putAll(memory.store, keys);
+      const txn = memory.store.beginWrite();
+      txn.deleteRange(bytesOf('3'), bytesOf('4'));
+      txn.end();
+      putAll(memory.store, ['a', '35', 'b']);
+      memory.store.compact(memory.store.revision - 2);
+      commit(memory);
+      return memory;
+    };
+    const whole = filled();
+    finishCompactions(whole);
+    for (const crashAfter of [0, 1, 2, 3, 4, 5, 6, 7, 8]) {
+      const first = filled();
+      for (let n = 0; n < crashAfter; n++) first.store.compactionStep();
+      commit(first);
+      first.store.compactionStep();
+      const second = memoryStore();
+      const backend = first.backend.reopen();
+      const step = second.store.beginRestore(backend);
+      while (!step());
+      expect(second.store.compactRevision).toBe(whole.store.compactRevision);
+      expect(second.store.revision).toBe(whole.store.revision);
+      const hash = second.store.hashKv(0);
+      finishCompactions({ store: second.store, backend });
+      expect(second.store.hashKv(0)).toEqual(hash);
+      expect(hash).toEqual(whole.store.hashKv(0));
+      expect(backend.dump('key')).toEqual(whole.backend.dump('key'));
+      expect(backend.dump('meta').filter(([key]) => key.endsWith('CompactRev'))).toEqual(
+        whole.backend.dump('meta').filter(([key]) => key.endsWith('CompactRev')),
+      );
+    }
   });
 });
 
 describe('changes', () => {
   it('are all that a transaction did, in its order, with what watchers see of a deletion', () => {
-    const store = new KvStore();
+    const { store } = memoryStore();
     putAll(store, ['a', 'b']);
     const txn = store.beginWrite();
     txn.put(bytesOf('c'), bytesOf('1'), 0n);
@@ -382,7 +474,7 @@ describe('changes', () => {
   });
 
   it('of a span stop at the end of a revision once there are enough', () => {
-    const store = new KvStore();
+    const { store } = memoryStore();
     putAll(store, ['a', 'b']);
     const txn = store.beginWrite();
     for (const key of ['c', 'd', 'e']) txn.put(bytesOf(key), bytesOf('1'), 0n);
@@ -395,7 +487,7 @@ describe('changes', () => {
   });
 
   it('know what was there before, unless it was compacted', () => {
-    const store = new KvStore();
+    const { store } = memoryStore();
     putAll(store, ['a'], '1');
     putAll(store, ['a'], '2');
     const previous = store.previous(bytesOf('a'), 3);

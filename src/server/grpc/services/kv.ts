@@ -5,7 +5,7 @@
 import { invariant, unreachable } from '../../../base/assert.ts';
 import type { Result } from '../../../base/result.ts';
 import { ProtoError } from '../../../proto/codec.ts';
-import type { RangeRequest, TxnRequest } from '../../../proto/etcdserverpb-kv.ts';
+import type { PutRequest, RangeRequest, TxnRequest } from '../../../proto/etcdserverpb-kv.ts';
 import {
   decodeCompactionRequest,
   decodeDeleteRangeRequest,
@@ -23,6 +23,7 @@ import {
 import { internalField } from '../../../proto/raft-internal.ts';
 import { checkDeleteRange, checkPut, checkRange, checkTxn } from '../../apply/check-request.ts';
 import { applyRange, applyTxn, isReadOnly, isSerializable } from '../../apply/kv.ts';
+import { putCostBytes, txnCostBytes } from '../../apply/quota.ts';
 import type { ApplyResponse } from '../../apply/response.ts';
 import type { MemberApi } from '../../member/api.ts';
 import { type RpcError, rpcErrors, statusCode } from '../status.ts';
@@ -47,7 +48,7 @@ export function registerKv(server: MethodRegistry, member: MemberApi, admission 
     '/etcdserverpb.KV/Put',
     unary(admission, {
       decode: decodePutRequest,
-      answer: (request, call, raw) => kv.write(checkPut(request), internalField.put, raw, call),
+      answer: (request, call, raw) => kv.put(request, call, raw),
     }),
   );
   server.addUnary(
@@ -104,6 +105,12 @@ class KvService {
     else call.fail(result.error);
   }
 
+  put(request: PutRequest, call: UnaryCall, raw: Uint8Array): void {
+    // As in etcd, before anything else is looked at.
+    if (this.member.refuseForSpace(putCostBytes(request), (error) => call.fail(error))) return;
+    this.write(checkPut(request), internalField.put, raw, call);
+  }
+
   /** Proposes a put or a delete, unless its check refused it. */
   write(refusal: RpcError | null, field: number, raw: Uint8Array, call: UnaryCall): void {
     if (refusal !== null) {
@@ -114,6 +121,7 @@ class KvService {
   }
 
   txn(request: TxnRequest, call: UnaryCall, raw: Uint8Array): void {
+    if (this.member.refuseForSpace(txnCostBytes(request), (error) => call.fail(error))) return;
     const refusal = checkTxn(request, this.member.maxTxnOps);
     if (refusal !== null) call.fail(refusal);
     else if (!isReadOnly(request))

@@ -1,0 +1,92 @@
+/** Carries out compactions in the background: about a millisecond of work a turn, and a rest after each batch of deletions, as etcd. */
+import { Duration } from '../../base/duration.ts';
+import type { Clock } from '../../base/ports.ts';
+import type { Logger } from '../log/logger.ts';
+import type { MemberState } from './state.ts';
+
+/** etcd's default of --compaction-sleep-interval. */
+const defaultRestMs = 10;
+
+export interface CompactionPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Runs the callback once, after the I/O of this turn of the event loop. */
+  schedule(callback: () => void): void;
+}
+
+interface Waiter {
+  readonly revision: number;
+  readonly startedMs: number;
+  readonly done: () => void;
+}
+
+export class CompactionRunner {
+  private readonly state: MemberState;
+  private readonly restMs: number;
+  private readonly ports: CompactionPorts;
+  /** In ascending order of their revisions. */
+  private readonly waiting: Waiter[] = [];
+  private running = false;
+  private stopped = false;
+
+  /** `restMs` is --compaction-sleep-interval; 0 is the default. */
+  constructor(state: MemberState, restMs: number, ports: CompactionPorts) {
+    this.state = state;
+    this.restMs = restMs === 0 ? defaultRestMs : restMs;
+    this.ports = ports;
+  }
+
+  /** Resolves when the compaction of this revision, which the store knows of, is carried out, or the member stops. */
+  finish(revision: number): Promise<void> {
+    return new Promise((done) => {
+      this.waiting.push({ revision, startedMs: this.ports.clock.monotonicMs(), done });
+      this.wake();
+    });
+  }
+
+  /** Goes on with a compaction that an earlier run of the member did not finish. */
+  resume(): void {
+    const { compactRevision, finishedCompactRevision } = this.state.store;
+    if (compactRevision <= finishedCompactRevision) return;
+    this.ports.logger.info('resume scheduled compaction', { 'scheduled-compact-revision': compactRevision });
+    this.wake();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const { done } of this.waiting.splice(0)) done();
+  }
+
+  private wake(): void {
+    if (this.running || this.stopped) return;
+    this.running = true;
+    // Never at once: an entry may be half-way through being applied.
+    this.ports.schedule(this.step);
+  }
+
+  private readonly step = (): void => {
+    if (this.stopped) return;
+    const progress = this.state.store.compactionStep();
+    this.state.markAgain();
+    this.report();
+    if (progress === 'more') this.ports.schedule(this.step);
+    else if (progress === 'pause') this.ports.clock.after(this.restMs, this.step);
+    else this.running = false;
+  };
+
+  private report(): void {
+    const { store, backend } = this.state;
+    while (this.waiting[0] !== undefined && this.waiting[0].revision <= store.finishedCompactRevision) {
+      const { revision, startedMs, done } = this.waiting.shift() as Waiter;
+      const hash = store.compactionHashes.find(({ hashRevision }) => hashRevision === revision);
+      this.ports.logger.info('finished scheduled compaction', {
+        'compact-revision': revision,
+        took: Duration.fromMs(this.ports.clock.monotonicMs() - startedMs),
+        ...(hash !== undefined && { hash: hash.hash }),
+        'current-db-size-bytes': backend.size(),
+        'current-db-size-in-use-bytes': backend.inUse(),
+      });
+      done();
+    }
+  }
+}
