@@ -273,7 +273,14 @@ export class Member implements MemberApi {
 
   /** Makes this member's name and client URLs known to the cluster; resolves when that is applied, or the member stops. */
   publish(): Promise<void> {
-    return publish(this, this.config, this.requestTimeoutMs, this.logger, () => this.stopped);
+    return publish(
+      this,
+      this.config,
+      this.requestTimeoutMs,
+      this.logger,
+      () => this.serverVersions(),
+      () => this.stopped,
+    );
   }
 
   /** Hands leadership over, if this member has it. Resolves at the latest after an election time-out. */

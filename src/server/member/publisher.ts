@@ -1,38 +1,50 @@
 /** What a member itself writes into the cluster's log: its name and client URLs, and, as the leader, the cluster version. */
 import { Duration } from '../../base/duration.ts';
 import type { Result } from '../../base/result.ts';
+import { v2Request } from '../../proto/etcdserverpb-v2.ts';
 import { clusterMemberAttrSetRequest, clusterVersionSetRequest } from '../../proto/membershippb.ts';
 import { internalField } from '../../proto/raft-internal.ts';
 import type { ApplyResponse } from '../apply/response.ts';
 import { formatId } from '../cluster/ids.ts';
+import { attributesJson } from '../cluster/member.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import type { RpcError } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MemberApi } from './api.ts';
 import { shortVersion } from './cluster-changes.ts';
+import { isBefore } from './version-monitor.ts';
+
+/** The first version that understands cluster-wide requests of version 3; members before it end their process on one. */
+const v3PublishVersion = '3.5.0';
 
 export type PublishingMember = Pick<MemberApi, 'memberId' | 'clusterId' | 'propose' | 'clusterVersion'>;
 
 /**
  * Makes the member's name and client URLs known to the cluster, trying until it is applied; resolves then, or when `isStopped`.
- * `timeoutMs` is how long one try takes at most.
+ * `timeoutMs` is how long one try takes at most. `serverVersions` are those of all members, null for one that does not answer.
  */
 export async function publish(
   member: PublishingMember,
   config: Pick<EtcdConfig, 'name' | 'advertiseClientUrls'>,
   timeoutMs: number,
   logger: Logger,
+  serverVersions: () => Promise<readonly (string | null)[]>,
   isStopped: () => boolean,
 ): Promise<void> {
   const clientUrls = config.advertiseClientUrls.map((url) => url.text);
   const memberAttributes = { name: config.name, clientUrls };
-  const request = clusterMemberAttrSetRequest.encode({ memberId: member.memberId, memberAttributes });
+  const path = `/0/members/${formatId(member.memberId)}/attributes`;
   const localId = { 'local-member-id': formatId(member.memberId) };
   const timeout = { 'publish-timeout': Duration.fromMs(timeoutMs) };
   while (!isStopped()) {
-    const outcome = await new Promise<Result<ApplyResponse, RpcError>>((done) =>
-      member.propose(internalField.clusterMemberAttrSet, request, done),
-    );
+    const speaksV3 = await everyMemberSpeaksV3(member, serverVersions);
+    if (isStopped()) return;
+    const outcome = await new Promise<Result<ApplyResponse, RpcError>>((done) => {
+      if (speaksV3) {
+        const request = clusterMemberAttrSetRequest.encode({ memberId: member.memberId, memberAttributes });
+        member.propose(internalField.clusterMemberAttrSet, request, done);
+      } else member.propose(internalField.v2, v2Put(path, attributesJson(config.name, clientUrls)), done);
+    });
     if (outcome.ok) {
       logger.info('published local member to cluster through raft', {
         ...localId,
@@ -48,13 +60,49 @@ export async function publish(
   }
 }
 
+/** A member that cannot be asked may be an old one: the old form is understood by all. */
+async function everyMemberSpeaksV3(
+  member: PublishingMember,
+  serverVersions: () => Promise<readonly (string | null)[]>,
+): Promise<boolean> {
+  const version = member.clusterVersion();
+  if (version !== null && !isBefore(version, v3PublishVersion)) return true;
+  return (await serverVersions()).every((one) => one !== null && !isBefore(one, v3PublishVersion));
+}
+
+/** A write to the v2 store, as 3.4 makes it. */
+function v2Put(path: string, val: string): Uint8Array {
+  return v2Request.encode({
+    id: 0n,
+    method: 'PUT',
+    path,
+    val,
+    dir: false,
+    prevValue: '',
+    prevIndex: 0,
+    prevExist: null,
+    expiration: 0,
+    wait: false,
+    since: 0,
+    recursive: false,
+    sorted: false,
+    quorum: false,
+    time: 0,
+    stream: false,
+    refresh: null,
+  });
+}
+
 /** Proposes a cluster version, once; whoever decided on it will try again. */
 export function proposeClusterVersion(member: PublishingMember, version: string, logger: Logger): void {
   const fields = { 'cluster-version': shortVersion(version) };
-  if (member.clusterVersion() === null) logger.info('setting up initial cluster version using v3 API', fields);
-  else logger.info('updating cluster version using v3 API', fields);
-  member.propose(internalField.clusterVersionSet, clusterVersionSetRequest.encode({ ver: version }), (outcome) => {
+  const api = isBefore(version, v3PublishVersion) ? 'v2' : 'v3';
+  if (member.clusterVersion() === null) logger.info(`setting up initial cluster version using ${api} API`, fields);
+  else logger.info(`updating cluster version using ${api} API`, fields);
+  const done = (outcome: Result<ApplyResponse, RpcError>): void => {
     if (outcome.ok) logger.info('cluster version is updated', fields);
     else logger.warn('failed to update cluster version', { error: outcome.error.message });
-  });
+  };
+  if (api === 'v2') member.propose(internalField.v2, v2Put('/0/version', version), done);
+  else member.propose(internalField.clusterVersionSet, clusterVersionSetRequest.encode({ ver: version }), done);
 }

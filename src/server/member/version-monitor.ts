@@ -70,6 +70,11 @@ export function nextClusterVersion(current: string | null, serverVersions: reado
   return current === null || compareMinor(target, current) > 0 ? target : null;
 }
 
+/** By major and minor version. */
+export function isBefore(version: string, other: string): boolean {
+  return compareMinor(version, other) < 0;
+}
+
 function minorOf(version: string): readonly [number, number] {
   const [major, minor] = version.split('.').map(Number);
   return [major ?? 0, minor ?? 0];
