@@ -125,6 +125,8 @@ export interface ClusterOptions {
   readonly flags?: readonly string[];
   /** Client and peer ports in turn; free ones if not given. */
   readonly ports?: readonly number[];
+  /** "https" for clients and peers; then the flags say with which certificates. */
+  readonly scheme?: 'http' | 'https';
 }
 
 export class TestCluster {
@@ -140,7 +142,7 @@ export class TestCluster {
   static async create(options: ClusterOptions): Promise<TestCluster> {
     const ports = options.ports ?? (await freePorts(options.binaries.length * 2));
     const directory = mkdtempSync(join(tmpdir(), 'clusterctl-test-'));
-    const url = (index: number) => `http://127.0.0.1:${ports[index]}`;
+    const url = (index: number) => `${options.scheme ?? 'http'}://127.0.0.1:${ports[index]}`;
     const initial = options.binaries.map((_, i) => `infra${i + 1}=${url(2 * i + 1)}`).join(',');
     const members = options.binaries.map(
       (binary, i) =>
