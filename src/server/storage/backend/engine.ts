@@ -33,8 +33,7 @@ export class Engine {
   /** Resolves when all that changes the file is done, as far as asked for. */
   private work: Promise<void> = Promise.resolve();
   private failed = false;
-  /** While the member is about to read another file. */
-  private onSwitched: (() => void) | null = null;
+  private onSwitched: () => void = () => undefined;
 
   constructor(disk: Disk, reply: (reply: EngineReply) => void) {
     this.disk = disk;
@@ -54,7 +53,7 @@ export class Engine {
         this.seen(request.txid);
         return;
       case 'switched':
-        this.onSwitched?.();
+        this.onSwitched();
         return;
       case 'pin':
         this.pin(request.id);
@@ -134,8 +133,7 @@ export class Engine {
   }
 
   private seen(txid: number): void {
-    // Said of the file that was.
-    if (this.onSwitched !== null) return;
+    // The last one stays: it may be of another file than this was said of, see `defragment`.
     while (this.views.length > 1 && (this.views[0]?.meta.txid ?? txid) < txid) this.views.shift()?.close();
   }
 
@@ -194,7 +192,6 @@ export class Engine {
     this.reply({ type: 'defragmented', id, state: stateOf(copy) });
     await old.close();
     await switched;
-    this.onSwitched = null;
   }
 
   private async close(): Promise<void> {

@@ -3,13 +3,21 @@ import type { Disk } from '../../../base/ports.ts';
 import { Engine } from './engine.ts';
 import type { EngineLink, EngineReply, EngineRequest } from './messages.ts';
 
-/** For tests and the simulator: all that happens is in the hands of the disk and the queue of promises. */
+/** Calls back later, never at once. */
+export type Defer = (callback: () => void) => void;
+
+/** For tests and the simulator: all that happens is in the hands of the disk, of `defer`, and of the queue of promises. */
 export class InProcessLink implements EngineLink {
   onReply: (reply: EngineReply) => void = () => undefined;
   private readonly engine: Engine;
+  private readonly replies: EngineReply[] = [];
 
-  constructor(disk: Disk) {
-    this.engine = new Engine(disk, (reply) => queueMicrotask(() => this.onReply(reply)));
+  /** `defer` says when a reply arrives; their order stays. */
+  constructor(disk: Disk, defer: Defer) {
+    this.engine = new Engine(disk, (reply) => {
+      this.replies.push(reply);
+      defer(() => this.deliver());
+    });
   }
 
   send(request: EngineRequest): void {
@@ -17,4 +25,9 @@ export class InProcessLink implements EngineLink {
   }
 
   async end(): Promise<void> {}
+
+  private deliver(): void {
+    const reply = this.replies.shift();
+    if (reply !== undefined) this.onReply(reply);
+  }
 }

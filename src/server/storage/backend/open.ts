@@ -7,7 +7,7 @@ import type { LockError, Release } from '../directory-lock.ts';
 import type { Backend } from './backend.ts';
 import { CommittedView } from './committed-view.ts';
 import { BackendHost } from './host.ts';
-import { InProcessLink } from './in-process-link.ts';
+import { type Defer, InProcessLink } from './in-process-link.ts';
 import type { EngineLink } from './messages.ts';
 import { SharedFile } from './shared-file.ts';
 import { WorkerLink } from './worker-link.ts';
@@ -19,6 +19,8 @@ export interface BackendOptions {
   readonly path: string;
   /** The program of a thread for the engine, see `bundledWorkerScript`; it uses Node's file system. Default, also for null: this thread. */
   readonly workerScript?: string | null;
+  /** When a reply of an engine in this thread arrives. Default: after the promises that are settled. */
+  readonly defer?: Defer;
   /** --backend-batch-interval. Default, also for 0: 100 ms. */
   readonly batchIntervalMs?: number;
   /** --backend-batch-limit, in puts and deletes. Default, also for 0: 10,000. */
@@ -46,9 +48,9 @@ const defaults = {
  * What only the walk finds out is told by `onFailed`, and by `commit`, which waits for it.
  */
 export async function openBackend(options: BackendOptions): Promise<Result<Backend, string>> {
-  const { disk, workerScript = null } = options;
+  const { disk, workerScript = null, defer = queueMicrotask } = options;
   // First of all: a thread takes longer to start than all else here.
-  const link = workerScript === null ? new InProcessLink(disk) : new WorkerLink(workerScript);
+  const link = workerScript === null ? new InProcessLink(disk, defer) : new WorkerLink(workerScript);
   const opened: (() => Promise<void>)[] = [() => link.end()];
   try {
     return ok(await openThrough(link, options, opened));

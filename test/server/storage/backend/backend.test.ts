@@ -185,7 +185,7 @@ describe('a backend', () => {
   it('gives a snapshot of its moment while writes go on', async () => {
     const disk = await freshDisk();
     const { backend } = await openOn(disk, { pageSize: 1024 });
-    for (let i = 0; i < 2000; i++) put(backend, 'key', `k${i}`, `v${i}`);
+    for (let i = 0; i < 12_000; i++) put(backend, 'key', `k${i}`, `v${i}`.padEnd(100, '.'));
     backend.mark(1, 1);
     const snapshot = await backend.snapshot();
     const before = contentOf(backend);
@@ -193,11 +193,12 @@ describe('a backend', () => {
     let index = 2;
     for await (const chunk of snapshot.chunks()) {
       chunks.push(chunk);
-      for (let i = 0; i < 500; i++) put(backend, 'key', `k${i}`, `new ${index}`);
+      for (let i = 0; i < 12_000; i++) put(backend, 'key', `k${i}`, `new ${index}`);
       backend.mark(index++, 1);
       await backend.commit();
     }
     snapshot.release();
+    expect(chunks.length).toBeGreaterThan(5);
     expect(Buffer.concat(chunks).length).toBe(snapshot.bytes);
     expect(await copyOf(chunks)).toEqual(before);
     await backend.close();
@@ -251,6 +252,28 @@ describe('a backend', () => {
     const db = await BoltDb.open(disk, '/data/db');
     expect(await check(db)).toEqual([]);
     await db.close();
+  });
+
+  it('can be hashed at every moment of a defragmentation', async () => {
+    const disk = new SimDisk(seededRandom(3), { delay: () => Promise.resolve() });
+    await disk.makeDirectory('/data');
+    const { backend } = await openOn(disk, { pageSize: 1024 });
+    for (let i = 0; i < 2000; i++) put(backend, 'key', `k${i}`, 'v'.repeat(i % 50));
+    backend.mark(1, 1);
+    const hash = await backend.hash();
+    let done = false;
+    const defragmenting = backend.defragment().then(() => {
+      done = true;
+    });
+    const hashes: Promise<number>[] = [];
+    while (!done) {
+      hashes.push(backend.hash());
+      for (let turns = 0; turns < 5; turns++) await Promise.resolve();
+    }
+    await defragmenting;
+    expect(new Set(await Promise.all(hashes))).toEqual(new Set([hash]));
+    expect(hashes.length).toBeGreaterThan(10);
+    await backend.close();
   });
 
   it('fails for good when a sync fails, and says so once', async () => {
