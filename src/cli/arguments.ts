@@ -18,6 +18,8 @@ export interface Syntax<T extends FlagTable> {
   aliasesAfterCommand(command: string): Readonly<Record<string, keyof T & string>>;
   /** True if `word`, the first after the command, begins another program's command line: flags after it are that program's. */
   isVerbatim(command: string, word: string): boolean;
+  /** True if the command reads flags itself that are not in the table: they stay among its words. */
+  hasOwnFlags(command: string): boolean;
 }
 
 export interface Arguments<T extends FlagTable> {
@@ -59,6 +61,10 @@ export function parseArguments<T extends FlagTable>(
     }
     const { name, text } = splitFlag(word);
     const found = resolve(syntax, name, command);
+    if (found === null && command !== null && syntax.hasOwnFlags(command)) {
+      words.push(word);
+      continue;
+    }
     if (found === null) return err(unknownFlag(syntax, word, name));
     let value = text ?? (found.negated ? 'false' : undefined);
     if (value === undefined && found.flag.standsAlone) value = 'true';

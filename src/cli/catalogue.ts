@@ -1,4 +1,5 @@
 /** Every command and flag in a few words, for completion: what it is, what it takes, where it belongs. Pure. */
+import { faultVerbs } from '../chaos/faults/command.ts';
 import type { Options } from './syntax.ts';
 import { remoteWords } from './syntax.ts';
 
@@ -121,7 +122,7 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
   run: {
     summary: 'Control a running supervisor, or run one command',
     operands: [oneOf(...remoteWords), processes],
-    flags: [...target, 'rolling', 'env', 'env-rules', 'etcd'],
+    flags: [...target, 'rolling', 'deadline', 'env', 'env-rules', 'etcd'],
   },
   exec: {
     summary: 'Run one command as the entries would',
@@ -140,6 +141,11 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
     summary: 'Follow a running supervisor from here',
     operands: [processes],
     flags: [...target, 'lines', 'since', 'grep', 'timestamps', 'color'],
+  },
+  fault: {
+    summary: 'Break the cluster live, and heal it',
+    operands: [oneOf(...faultVerbs), processes],
+    flags: [...target, 'json'],
   },
   wait: {
     summary: 'Wait until processes are ready, lead or exit',
@@ -164,5 +170,5 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
     flags: [],
   },
   version: { summary: 'Print the version', operands: [], flags: [] },
-  help: { summary: 'Print help', operands: [oneOf('start', 'export')], flags: [] },
+  help: { summary: 'Print help', operands: [oneOf('start', 'export', 'fault')], flags: [] },
 };

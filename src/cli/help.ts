@@ -9,6 +9,7 @@ Commands
                        restart [--rolling], stop-all, restart-all, reload
   exec CMD…            Run one command as the entries would; also run CMD…
   status [--cluster]   What runs, how it ended; how the etcds stand; --json
+  fault VERB …         Kill, pause, partition, delay… members, and heal them
   timeline, events     Who led when, elections and faults; follow them; --json
   logs [-f] [NAME…]    What was said; -n LINES, --since TIME, --grep PATTERN
   attach [NAME…]       Follow a supervisor from here; Ctrl-C stops nothing
@@ -16,8 +17,7 @@ Commands
   check [--portable]   Check the Procfile; compare what other tools make of it
   env [--explain]      Print what env files set
   export FORMAT DIR    Write files for systemd, upstart, supervisord or launchd
-  help [start|export]  Also version, config schema, completion bash|zsh|fish
-
+  help [COMMAND]       start, export, fault; version, completion, config schema
 Flags, with one dash or two; goreman's and foreman's are understood
   -f, --procfile FILE  The Procfile (default Procfile)
   -m, --formation F    How many of each entry run, as in all=1,web=2,etcd=3
@@ -72,6 +72,28 @@ Files of an export before that are not needed any more are removed.
 Example: clusterctl export systemd /etc/systemd/system --app shop -m web=2
 `;
 
+const fault = `Usage: clusterctl fault VERB … [--json]
+Breaks the running cluster, sees whether it shows, and heals it again.
+  kill, stop, restart, pause, resume NAME   SIGKILL, as run does, SIGSTOP/CONT
+  move-leader [NAME]     Leadership goes to that member, or to any other
+  partition HOW          --isolate NAME      cut off from all others
+                         --halves [A,B]      these from the rest
+                         --bridge NAME       two halves, connected by it alone
+                         --ring              each hears two neighbours only
+                         --link 'A>B,C=D'    one direction, or both
+                         --leader-outbound, --leader-inbound: one way only
+                         --majority, --minority: what the leader is left with
+                         --mode hold (default) or reset connections
+  delay 50ms±20ms        Messages come late; --link, --member NAME, or all
+  loss 5%                Messages are lost; the same
+  disk NAME --slow 200ms Syncs take longer; --fail EIO: they fail
+  heal f1 | --all        Undoes that fault, or all of them
+  list                   What is active
+NAME is a process, or leader, follower or random. --messages MsgApp,MsgVote
+limits a partition, delay or loss to these. Exit code 1: it could not be done.
+Example: clusterctl fault partition --isolate leader
+`;
+
 /** The help on a command, or the overview. */
 export function helpText(topic: string | null): string {
   switch (topic) {
@@ -79,6 +101,8 @@ export function helpText(topic: string | null): string {
       return start;
     case 'export':
       return exporting;
+    case 'fault':
+      return fault;
     default:
       return overview;
   }

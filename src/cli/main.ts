@@ -64,6 +64,8 @@ async function obey(command: string, { commandLine, settings }: Settled): Promis
       return (await import('./commands/timeline.ts')).timeline(values, given);
     case 'events':
       return (await import('./commands/events.ts')).events(values, given);
+    case 'fault':
+      return (await import('./commands/fault.ts')).fault(words, values, given);
     case 'wait':
       return (await import('./commands/wait.ts')).wait(words, values, given);
     case 'attach':

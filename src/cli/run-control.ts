@@ -1,4 +1,6 @@
 /** The remote control of a run: a private socket, and a loopback port if that is asked for. */
+
+import type { FaultController } from '../chaos/faults/controller.ts';
 import { controlFolder, socketPath, sourceText } from '../supervisor/control-path.ts';
 import type { RunStatus } from '../supervisor/control-protocol.ts';
 import type { Handler } from '../supervisor/control-server.ts';
@@ -18,10 +20,11 @@ export interface RunControl {
 export async function openControl(
   supervisor: Supervisor,
   observer: Observer,
+  faults: FaultController,
   request: RunRequest,
   history: string | null,
 ): Promise<RunControl> {
-  const handler = handlerOf(supervisor, observer, request, history);
+  const handler = handlerOf(supervisor, observer, faults, request, history);
   const servers: ControlServer[] = [];
   try {
     if (request.options['rpc-server']) servers.push(...(await onSocket(request, handler)));
@@ -41,6 +44,7 @@ export async function openControl(
 function handlerOf(
   supervisor: Supervisor,
   observer: Observer,
+  faults: FaultController,
   { options, given }: RunRequest,
   history: string | null,
 ): Handler {
@@ -52,6 +56,7 @@ function handlerOf(
     source,
     startedAt: startedAt.toISOString(),
     history,
+    faults: faults.faults(),
     processes: supervisor.processes.map((one) => one.status(new Date())),
   });
   return {
@@ -60,6 +65,10 @@ function handlerOf(
       if (request.command === 'observation') {
         const observation = await observer.look();
         return { ok: true, status: status(), observation };
+      }
+      if (request.command === 'fault') {
+        const fault = await faults.obey(request.words);
+        return fault.ok ? { ok: true, status: status(), fault: fault.value } : { ok: false, error: fault.error };
       }
       const done = await supervisor.obey(request);
       return done.ok ? { ok: true, status: status() } : { ok: false, error: done.error };

@@ -2,6 +2,9 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Result } from '../base/result.ts';
 import { ok } from '../base/result.ts';
+import type { FaultController } from '../chaos/faults/controller.ts';
+import type { LinkBackend } from '../chaos/faults/link-backend.ts';
+import { newRunFaults } from '../chaos/faults/run-faults.ts';
 import { sourceText } from '../supervisor/control-path.ts';
 import { displayWidth } from '../supervisor/display-width.ts';
 import type { LogChannel } from '../supervisor/log-mux.ts';
@@ -13,6 +16,7 @@ import type { ProcessSpec } from '../supervisor/process.ts';
 import { describeExit } from '../supervisor/process.ts';
 import type { Signal } from '../supervisor/process-machine.ts';
 import type { ReloadPlan } from '../supervisor/reload-plan.ts';
+import type { RunWatcher } from '../supervisor/supervisor.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { wantsColour } from './colour.ts';
 import { sourceOf } from './control-target.ts';
@@ -38,12 +42,14 @@ export interface Prepared {
 /**
  * Resolves to the exit code when nothing of the run is alive any more. `again` reads the files anew, given the specs of the
  * last time; its error says what is wrong with them. `dashboard`: null for lines on standard output.
+ * `fabric` puts faults on links between members that are not bundled.
  */
 export async function supervise(
   prepared: readonly Prepared[],
   again: (before: readonly Spec[]) => Promise<Result<readonly Prepared[], string>>,
   request: RunRequest,
   dashboard: DashboardSettings | null,
+  fabric: LinkBackend,
 ): Promise<number> {
   const { options } = request;
   let specs = prepared.map((one) => one.spec);
@@ -90,8 +96,21 @@ export async function supervise(
   };
   const applied = (plan: ReloadPlan) => complain(`reloaded: ${describeReload(plan)}`);
   const started = prepared.map((one) => one.process);
-  const supervisor = new Supervisor(started, log, policy, { read, applied }, observer);
+  let watchingFaults: FaultController | null = null;
+  const watcher: RunWatcher = {
+    started: (spec, pid) => observer.started(spec, pid),
+    exited: (spec, exit) => observer.exited(spec, exit),
+    changed: () => {
+      observer.changed();
+      // Whoever is to end should not have to wait for messages that never come.
+      if (supervisor.stopping) void watchingFaults?.close();
+      else watchingFaults?.look();
+    },
+  };
+  const supervisor: Supervisor = new Supervisor(started, log, policy, { read, applied }, watcher);
   observer.watch(() => supervisor.processes);
+  const faults = newRunFaults({ supervisor, observer, fabric, onEvent: (event) => observer.record(event) });
+  watchingFaults = faults;
   if (options.output === 'ndjson') {
     const sinceStartMs = (atMs: number) => Math.max(0, performance.now() - (Date.now() - atMs));
     observer.follow((event) => output.write(runEventRecord(event, sinceStartMs(event.atMs))));
@@ -113,14 +132,17 @@ export async function supervise(
     },
     () => void supervisor.reload(),
   );
-  const control = await openControl(supervisor, observer, request, history.folder);
+  const control = await openControl(supervisor, observer, faults, request, history.folder);
 
   // The processes start while the dashboard is still being loaded.
   const running = supervisor.run();
   await screen.open({
     supervisor,
     observer,
-    faults: null,
+    faults: async (words) => {
+      const done = await faults.obey(words);
+      return done.ok ? ok(done.value.text) : done;
+    },
     title: sourceText(sourceOf(options, request.given)),
     history: history.folder,
     onQuit: () => interrupt('SIGINT'),

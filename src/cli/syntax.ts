@@ -97,9 +97,11 @@ export const syntax: Syntax<typeof flags> = {
     if (command === 'logs') return { f: 'follow', n: 'lines' };
     if (command === 'attach') return { n: 'lines' };
     if (command === 'export') return { a: 'app', l: 'log', p: 'base-port', u: 'user' };
+    if (command === 'run') return { p: 'base-port', t: 'deadline', timeout: 'deadline' };
     return command === 'wait' ? { t: 'deadline', timeout: 'deadline' } : { p: 'base-port' };
   },
   isVerbatim: (command, word) => command === 'exec' || (command === 'run' && !remoteWords.includes(word)),
+  hasOwnFlags: (command) => command === 'fault',
 };
 
 export type Options = Arguments<typeof flags>['values'];

@@ -1,7 +1,7 @@
 /** Asks a supervisor through its socket. */
 import type { Socket } from 'node:net';
 import { createConnection } from 'node:net';
-import type { ControlReply, ControlRequest, EventLine, LookRequest } from './control-protocol.ts';
+import type { ControlReply, ControlRequest, EventLine, FaultRequest, LookRequest } from './control-protocol.ts';
 import type { RunEvent } from './observe/model.ts';
 
 /** How long a supervisor may take to say that it is there; one that was stopped (Ctrl-Z) says nothing. */
@@ -13,7 +13,7 @@ export type ControlAddress = string | { readonly host: string; readonly port: nu
 /** The reply, or null if nobody answers at `address`. Only a `status` has a time limit: the others take as long as what they do. */
 export function askSupervisor(
   address: ControlAddress,
-  request: ControlRequest | LookRequest,
+  request: ControlRequest | LookRequest | FaultRequest,
 ): Promise<ControlReply | null> {
   return new Promise((resolve) => {
     let text = '';
@@ -74,7 +74,7 @@ function connect(address: ControlAddress, connected: () => void): Socket {
   return createConnection({ host: address.host, port: address.port }, connected);
 }
 
-function requestLine(address: ControlAddress, request: ControlRequest | LookRequest): string {
+function requestLine(address: ControlAddress, request: ControlRequest | LookRequest | FaultRequest): string {
   const sent = typeof address === 'string' ? request : { ...request, token: address.token };
   return `${JSON.stringify(sent)}\n`;
 }

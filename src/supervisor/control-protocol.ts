@@ -8,7 +8,7 @@
  */
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
-import type { Observation, RunEvent } from './observe/model.ts';
+import type { FaultFacts, Observation, RunEvent } from './observe/model.ts';
 import type { Exit } from './process-machine.ts';
 
 export const controlCommands = [
@@ -27,6 +27,22 @@ export interface ControlRequest {
   readonly command: ControlCommand;
   /** Entries or instances, for start, stop, restart and rolling-restart; the last takes none for all. */
   readonly names: readonly string[];
+  /** Of a rolling-restart: how long each step may take, in milliseconds; a minute if it is not said. */
+  readonly timeoutMs?: number;
+}
+
+/** Injects, heals or lists faults: `words` as on the command line after `clusterctl fault`. */
+export interface FaultRequest {
+  readonly command: 'fault';
+  readonly words: readonly string[];
+}
+
+/** What a fault request has come to. */
+export interface FaultReply {
+  /** For people; a line for each fault. */
+  readonly text: string;
+  /** Those that were injected, healed or listed. */
+  readonly faults: readonly FaultFacts[];
 }
 
 /** Asks what is known of the run; nothing is done to it. */
@@ -43,8 +59,13 @@ export interface EventLine {
 }
 
 export type ControlReply =
-  /** `observation` if that was asked for. */
-  | { readonly ok: true; readonly status: RunStatus; readonly observation?: Observation }
+  /** `observation` and `fault` if they were asked for. */
+  | {
+      readonly ok: true;
+      readonly status: RunStatus;
+      readonly observation?: Observation;
+      readonly fault?: FaultReply;
+    }
   | { readonly ok: false; readonly error: string };
 
 /** Also what `status --json` prints. Fields are only ever added; a change of meaning raises `version`. */
@@ -56,6 +77,8 @@ export interface RunStatus {
   readonly startedAt: string;
   /** The folder of the log history; null if none is kept. */
   readonly history: string | null;
+  /** Active ones, oldest first. */
+  readonly faults: readonly FaultFacts[];
   readonly processes: readonly ProcessStatus[];
 }
 
@@ -81,11 +104,12 @@ export interface ProcessStatus {
   readonly exit: Exit | null;
 }
 
+const timeoutMsMax = 24 * 60 * 60 * 1000;
 /** A longer request is refused. */
 export const requestBytesMax = 64 * 1024;
 
 /** Reads one line. The error goes back to the sender. */
-export function parseRequest(line: string): Result<ControlRequest | LookRequest, string> {
+export function parseRequest(line: string): Result<ControlRequest | LookRequest | FaultRequest, string> {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -98,11 +122,22 @@ export function parseRequest(line: string): Result<ControlRequest | LookRequest,
     const sinceMs = 'sinceMs' in value && typeof value.sinceMs === 'number' ? value.sinceMs : null;
     return ok({ command: 'events', sinceMs });
   }
+  if (value.command === 'fault') {
+    const words: unknown = 'words' in value ? value.words : null;
+    return isTexts(words) ? ok({ command: 'fault', words }) : err('words of a fault are strings');
+  }
   const command = controlCommands.find((one) => one === value.command);
   if (command === undefined) return err(`unknown command ${String(value.command)}`);
   const names: unknown = 'names' in value ? value.names : [];
-  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) return err('names are strings');
-  return ok({ command, names });
+  if (!isTexts(names)) return err('names are strings');
+  if (!('timeoutMs' in value)) return ok({ command, names });
+  const { timeoutMs } = value;
+  const isTime = typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= timeoutMsMax;
+  return isTime ? ok({ command, names, timeoutMs }) : err('timeoutMs is a number of milliseconds, a day at most');
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 /** The token of a request, as the control over TCP needs it: `{"command":"status","token":"…"}`. Empty if there is none. */

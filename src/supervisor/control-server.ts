@@ -5,7 +5,14 @@ import { createServer } from 'node:net';
 import type { Result } from '../base/result.ts';
 import { err } from '../base/result.ts';
 import { askSupervisor } from './control-client.ts';
-import type { ControlReply, ControlRequest, EventLine, LookRequest, RunStatus } from './control-protocol.ts';
+import type {
+  ControlReply,
+  ControlRequest,
+  EventLine,
+  FaultRequest,
+  LookRequest,
+  RunStatus,
+} from './control-protocol.ts';
 import { parseRequest, requestBytesMax, tokenOf } from './control-protocol.ts';
 import { isToken } from './control-token.ts';
 import type { RunEvent } from './observe/model.ts';
@@ -19,7 +26,7 @@ const farewellMs = 500;
 const unreadBytesMax = 1024 * 1024;
 
 export interface Handler {
-  answer(request: ControlRequest | LookRequest): Promise<ControlReply>;
+  answer(request: ControlRequest | LookRequest | FaultRequest): Promise<ControlReply>;
   /** Calls `hear` for events, those since `sinceMs` first if it is not null, until the result is called. */
   follow(sinceMs: number | null, hear: (event: RunEvent) => void): () => void;
 }
@@ -127,7 +134,7 @@ export class ControlServer {
     return this.#token === null || isToken(tokenOf(line), this.#token);
   }
 
-  #read(line: string): Result<ControlRequest | LookRequest, string> {
+  #read(line: string): Result<ControlRequest | LookRequest | FaultRequest, string> {
     return this.#isAllowed(line) ? parseRequest(line) : err('the token is wrong or missing');
   }
 

@@ -80,7 +80,7 @@ describe('the command line', () => {
 });
 
 describe('help', () => {
-  it.each([null, 'start', 'export'])('on %s fits a screen', (topic) => {
+  it.each([null, 'start', 'export', 'fault'])('on %s fits a screen', (topic) => {
     const lines = helpText(topic).trimEnd().split('\n');
     expect(lines.length).toBeLessThanOrEqual(24);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);

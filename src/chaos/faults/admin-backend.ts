@@ -73,12 +73,12 @@ export class AdminBackend implements LinkBackend {
 
   /** Syncs of a member that a disk rule has touched; null if it cannot be asked. */
   async syncsHit(name: string): Promise<number | null> {
-    const status = await this.status(name);
+    const status = await this.#status(name);
     return status === null ? null : this.#rising(`syncs ${name}`, status.syncsHit);
   }
 
   /** What a member says of itself; null if it cannot be asked now. */
-  async status(name: string): Promise<AdminStatus | null> {
+  async #status(name: string): Promise<AdminStatus | null> {
     const process = this.#process(name);
     if (process === undefined || process.adminSocket === null || !isAwake(process)) return null;
     const reply = await askMember(process.adminSocket, { op: 'status', everyMs: 0 }, answerTimeoutMs);
@@ -86,6 +86,14 @@ export class AdminBackend implements LinkBackend {
     if (status === null || status.memberId === '0') return null; // it has not read its log yet
     this.#ids.set(name, status.memberId);
     return status;
+  }
+
+  /** How a member stands in its cluster; null if it cannot be asked now. */
+  async standing(
+    name: string,
+  ): Promise<{ readonly cluster: string; readonly term: number; readonly leads: boolean } | null> {
+    const status = await this.#status(name);
+    return status === null ? null : { cluster: status.clusterId, term: status.term, leads: status.role === 'leader' };
   }
 
   async moveLeader(from: string, to: string): Promise<Result<void, string>> {
@@ -101,7 +109,7 @@ export class AdminBackend implements LinkBackend {
 
   async observed(): Promise<readonly LinkObservation[]> {
     const members = this.#processes.all().filter(({ adminSocket }) => adminSocket !== null);
-    const statuses = await Promise.all(members.map(async ({ name }) => ({ name, status: await this.status(name) })));
+    const statuses = await Promise.all(members.map(async ({ name }) => ({ name, status: await this.#status(name) })));
     const names = new Map([...this.#ids].map(([name, id]) => [id, name]));
     const links = new Map<string, { from: string; to: string; passed: number; hit: number }>();
     const add = (from: string, to: string, passed: number, hit: number) => {
@@ -147,7 +155,7 @@ export class AdminBackend implements LinkBackend {
 
   /** A member that is down keeps the id that it had. */
   async #learnIds(names: ReadonlySet<string>): Promise<Result<void, string>> {
-    await Promise.all([...names].map((name) => this.status(name)));
+    await Promise.all([...names].map((name) => (this.#ids.has(name) ? null : this.#status(name))));
     const unknown = [...names].find((name) => !this.#ids.has(name));
     if (unknown === undefined) return ok(undefined);
     const why = this.unsupported(unknown);

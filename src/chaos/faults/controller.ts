@@ -41,15 +41,16 @@ interface Active {
   readonly over: AbortController;
 }
 
-/** A fault that has not bitten by then is answered for as it is, and watched on. */
+/** A fault that has not bitten by then is answered for as it is, and watched on. A disk waits for the next write, which may never come. */
 const biteMs = 3_000;
+const diskBiteMs = 500;
 
 export class FaultController {
   readonly #options: FaultOptions;
   readonly #active = new Map<string, Active>();
   #lastId = 0;
   #turn: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
   constructor(options: FaultOptions) {
     this.#options = options;
@@ -99,13 +100,13 @@ export class FaultController {
   }
 
   /** Heals everything but what is down, and takes no more orders. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#inTurn(async () => {
+  close(): Promise<void> {
+    this.#closing ??= this.#inTurn(async () => {
       const all = [...this.#active.values()];
       for (const active of all) this.#end(active);
       await this.#lift(all);
     });
+    return this.#closing;
   }
 
   #list(): FaultOutcome {
@@ -116,7 +117,7 @@ export class FaultController {
 
   async #inject(command: PlannedCommand): Promise<Result<FaultOutcome, string>> {
     const begun = await this.#inTurn(async () => {
-      if (this.#closed) return err('everything is being stopped already');
+      if (this.#closing !== null) return err('everything is being stopped already');
       const plan = planFault(command, await this.#options.views(), this.#options.random);
       return plan.ok ? this.#begin(plan.value) : plan;
     });
@@ -124,7 +125,7 @@ export class FaultController {
     const { active, done } = begun.value;
     const giveUp = new AbortController();
     const late = new Promise<null>((resolve) => {
-      const timer = setTimeout(() => resolve(null), biteMs);
+      const timer = setTimeout(() => resolve(null), active.effect.type === 'disk' ? diskBiteMs : biteMs);
       giveUp.signal.addEventListener('abort', () => clearTimeout(timer));
     });
     const problem = await (isMomentary(active.effect) ? done : Promise.race([done, late]));

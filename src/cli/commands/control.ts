@@ -1,6 +1,6 @@
 /** `clusterctl run list|status|start|stop|…` and `clusterctl status`: the remote control of a running supervisor. */
 import { askSupervisor } from '../../supervisor/control-client.ts';
-import type { ControlCommand, ProcessStatus, RunStatus } from '../../supervisor/control-protocol.ts';
+import type { ControlRequest, ProcessStatus, RunStatus } from '../../supervisor/control-protocol.ts';
 import { controlCommands } from '../../supervisor/control-protocol.ts';
 import { describeExit } from '../../supervisor/process.ts';
 import type { Target } from '../control-target.ts';
@@ -26,12 +26,13 @@ export async function remote(
     complain(`run ${word} needs the names of processes`);
     return exitCode.usage;
   }
+  const timeout = isRolling && options.deadline !== null ? { timeoutMs: options.deadline } : {};
   const target = await findSupervisor(options, given);
   if (!target.ok) return failed(target.error);
-  const status = command === 'status' ? target.value.status : await order(target.value, command, names);
+  const status = command === 'status' ? target.value.status : await order(target.value, { command, names, ...timeout });
   if (status === null) return exitCode.failed;
   if (word === 'list') print(status.processes.map((one) => one.name));
-  if (word === 'status') print(status.processes.map((one) => `${one.state === 'stopped' ? ' ' : '*'}${one.name}`));
+  if (word === 'status') print([...status.processes.map(goremanLine), ...faultLines(status)]);
   return exitCode.ok;
 }
 
@@ -41,12 +42,21 @@ export async function showStatus(options: Options, given: ReadonlySet<string>): 
   if (!target.ok) return failed(target.error);
   const { status } = target.value;
   if (options.json) print([JSON.stringify(status)]);
-  else print(statusTable(status.processes));
+  else print([...statusTable(status.processes), ...faultLines(status)]);
   return exitCode.ok;
 }
 
-async function order(target: Target, command: ControlCommand, names: readonly string[]): Promise<RunStatus | null> {
-  const reply = await askSupervisor(target.address, { command, names });
+/** As goreman prints it; it knows nobody who is paused. */
+function goremanLine({ name, state, paused }: ProcessStatus): string {
+  return `${state === 'stopped' ? ' ' : '*'}${name}${paused ? ' (paused)' : ''}`;
+}
+
+function faultLines({ faults }: RunStatus): string[] {
+  return faults.map(({ id, text }) => `fault ${id}: ${text}`);
+}
+
+async function order(target: Target, request: ControlRequest): Promise<RunStatus | null> {
+  const reply = await askSupervisor(target.address, request);
   if (reply?.ok === true) return reply.status;
   complain(reply === null ? `the supervisor (process ${target.status.pid}) ended without an answer` : reply.error);
   return null;
@@ -57,7 +67,7 @@ function statusTable(processes: readonly ProcessStatus[]): string[] {
     ['NAME', 'STATE', 'READY', 'PID', 'PORT', 'UPTIME', 'RESTARTS', 'LAST EXIT'],
     ...processes.map((one) => [
       one.name,
-      one.state,
+      one.paused ? 'paused' : one.state,
       one.ready ? 'yes' : 'no',
       String(one.pid ?? '-'),
       String(one.port ?? '-'),

@@ -62,7 +62,7 @@ export async function start(request: RunRequest): Promise<number> {
       const now = read.ok ? await prepare(read.value, before, request, etcd.value, admin, fabric, say) : read;
       return now.ok ? now : err(complaints.join('\n'));
     };
-    return await supervise(prepared.value, again, request, dashboard?.value ?? null);
+    return await supervise(prepared.value, again, request, dashboard?.value ?? null, fabric);
   } finally {
     await fabric.close();
     admin?.close();
