@@ -58,9 +58,12 @@ export function memberEnv(cluster: GeneratedCluster, member: MemberAddress, data
   };
 }
 
+/** Go needs not be told; other programs in the same command line may. */
+const noProxy = 'localhost,127.0.0.1';
+
 /** What makes a member dial its peers through a proxy. Nothing else that the user has set may get in between. */
 export function proxyEnv(proxyUrl: string): Record<string, string> {
-  return { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl, NO_PROXY: 'localhost', no_proxy: 'localhost' };
+  return { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl, NO_PROXY: noProxy, no_proxy: noProxy };
 }
 
 /** How peers of a new cluster of members with this command line speak to each other. */
@@ -95,6 +98,30 @@ export function clientUrlOf(command: string): string {
     if (url !== undefined) return url;
   }
   return defaultClientUrl;
+}
+
+/** What an etcd is told of its cluster; `peers` is empty if its flags and environment do not say. */
+export interface ClusterHint {
+  readonly token: string;
+  readonly peers: ReadonlySet<string>;
+}
+
+export function clusterHintOf(command: string, env: Readonly<Record<string, string | undefined>>): ClusterHint {
+  const value = (flag: string) => {
+    const [, given] = new RegExp(`\\s--?${flag}[=\\s]+['"]?([^\\s'"]+)`).exec(command) ?? [];
+    return given ?? env[`ETCD_${flag.toUpperCase().replaceAll('-', '_')}`] ?? '';
+  };
+  const peers = value('initial-cluster')
+    .split(',')
+    .map((member) => member.slice(member.indexOf('=') + 1))
+    .filter((url) => url !== '');
+  return { token: value('initial-cluster-token'), peers: new Set(peers) };
+}
+
+/** True if both may be members of one cluster: a common peer and the same token, or nothing is known of one of them. */
+export function mayBeOneCluster(a: ClusterHint, b: ClusterHint): boolean {
+  if (a.peers.size === 0 || b.peers.size === 0) return true;
+  return a.token === b.token && [...a.peers].some((peer) => b.peers.has(peer));
 }
 
 /** Where an etcd is going to listen. */

@@ -9,6 +9,10 @@ export type LogEvent =
   | ({ readonly type: 'exited' } & Exit)
   /** Its ready check has succeeded for the first time since it started, so many milliseconds ago. */
   | { readonly type: 'process-ready'; readonly afterMs: number }
+  /** It was ready, and its check fails now. */
+  | { readonly type: 'process-unready'; readonly reason: string }
+  /** Its check succeeds again, so many milliseconds later. */
+  | { readonly type: 'process-ready-again'; readonly afterMs: number }
   /** Its restart policy starts it again after a delay. */
   | { readonly type: 'restarting'; readonly delayMs: number }
   /** Anything else that is said about it. */

@@ -107,7 +107,10 @@ export class SupervisedProcess {
     this.#spec = spec;
   }
 
-  /** It runs, and its check has succeeded since it started; or it has finished, if that is what its check asks for. */
+  /**
+   * It runs, and its check has succeeded since it started and does not fail now; or it has finished, if that is what its check
+   * asks for.
+   */
   get ready(): boolean {
     if (this.#spec.ready.type === 'finished') return this.over && this.#exit?.code === 0;
     return this.#ready && this.#state.type === 'running';
@@ -341,6 +344,7 @@ export class SupervisedProcess {
     this.#ready = check.type === 'started';
     if (check.type === 'started' || check.type === 'finished') return;
     const startMs = performance.now();
+    let lostMs = startMs;
     this.#watch = new ReadyWatch(
       check,
       { cwd, env, listen: (hear, signal) => this.#log.listen(hear, signal) },
@@ -349,6 +353,18 @@ export class SupervisedProcess {
           const afterMs = Math.round(performance.now() - startMs);
           this.#ready = true;
           this.#log.note(`ready after ${afterMs / 1000} s`, { type: 'process-ready', afterMs });
+          this.#changed();
+        },
+        onLost: (reason) => {
+          lostMs = performance.now();
+          this.#ready = false;
+          this.#log.note(`not ready any more: ${reason}`, { type: 'process-unready', reason });
+          this.#changed();
+        },
+        onRegained: () => {
+          const afterMs = Math.round(performance.now() - lostMs);
+          this.#ready = true;
+          this.#log.note(`ready again after ${afterMs / 1000} s`, { type: 'process-ready-again', afterMs });
           this.#changed();
         },
         onSlow: (reason) => this.#log.note(`not ready yet: ${reason}`),

@@ -8,6 +8,7 @@ import { waitForHealth } from './cluster-health.ts';
 import type { ControlRequest } from './control-protocol.ts';
 import type { DependencyState } from './dependency-order.ts';
 import { decideStart, withDependencies } from './dependency-order.ts';
+import { clusterHintOf, mayBeOneCluster } from './etcd-members.ts';
 import { Guard } from './guard.ts';
 import type { LogChannel } from './log-mux.ts';
 import { portConflicts } from './port-preflight.ts';
@@ -44,7 +45,7 @@ export interface ProcessEnd {
 
 /** When a stop takes longer than this, the log names who is still running. */
 const impatienceMs = 2_000;
-/** How long a rolling restart waits for one process, or for the cluster, to be ready again. */
+/** How long a rolling restart waits for one process, or for its cluster, to be ready again, if nothing else is said. */
 const rollingPatienceMs = 60_000;
 /** Without anything to wait for, Node would end a run that is meant to stay; how often this timer fires does not matter. */
 const vigilMs = 1 << 30;
@@ -250,7 +251,12 @@ export class Supervisor {
         break;
       case 'rolling-restart': {
         const chosen = named.length === 0 ? this.processes : named;
-        return this.#inTurn(() => this.#rollingRestart(chosen.filter((one) => one.state.type === 'running')));
+        return this.#inTurn(() =>
+          this.#rollingRestart(
+            chosen.filter((one) => one.state.type === 'running'),
+            request.timeoutMs ?? rollingPatienceMs,
+          ),
+        );
       }
       case 'reload': {
         const reloaded = await this.reload();
@@ -277,26 +283,28 @@ export class Supervisor {
     return done;
   }
 
-  #rollingRestart(processes: readonly SupervisedProcess[]): Promise<Result<null, string>> {
+  #rollingRestart(processes: readonly SupervisedProcess[], patienceMs: number): Promise<Result<null, string>> {
     const rolling = processes.map((process) => ({
       name: process.spec.name,
-      isMember: process.spec.clientUrl !== null,
+      health:
+        process.spec.clientUrl === null ? null : () => waitForHealth(() => this.#membersWith(process), patienceMs),
       restart: () => this.#restart([process]),
       ready: async () => {
         const isDecided = () => process.ready || process.over || this.#stopping;
-        const inTime = await process.until(isDecided, rollingPatienceMs);
-        if (!inTime) return `${rollingPatienceMs / 1000} s have passed`;
+        const inTime = await process.until(isDecided, patienceMs);
+        if (!inTime) return `${patienceMs / 1000} s have passed`;
         return process.ready ? null : 'it has ended';
       },
     }));
-    return rollingRestart(rolling, () => waitForHealth(() => this.#members(), rollingPatienceMs));
+    return rollingRestart(rolling);
   }
 
-  /** The etcds among the processes. */
-  #members(): MemberView[] {
+  /** The etcds that may be of the cluster of this one, itself among them. */
+  #membersWith({ spec }: SupervisedProcess): MemberView[] {
+    const hint = clusterHintOf(spec.command, spec.env);
     return this.processes.flatMap((process) => {
-      const { name, clientUrl } = process.spec;
-      if (clientUrl === null) return [];
+      const { name, clientUrl, command, env } = process.spec;
+      if (clientUrl === null || !mayBeOneCluster(hint, clusterHintOf(command, env))) return [];
       const isOver = process.over || this.#stopping;
       return [{ name, clientUrl, state: isOver ? 'over' : process.state.type === 'running' ? 'running' : 'coming' }];
     });

@@ -283,6 +283,31 @@ describe('a reload', () => {
   });
 });
 
+describe('a process that was ready', () => {
+  it('is not while its check fails, and is again', async () => {
+    const server = `const http = require('node:http'), { existsSync } = require('node:fs');
+http.createServer((request, answer) => {
+  answer.statusCode = existsSync('broken') ? 500 : 200;
+  answer.end();
+}).listen(Number(process.env.PORT), '127.0.0.1');`;
+    writeFileSync(join(cwd, 'server.cjs'), server);
+    const [port = 0] = await freePorts(1);
+    files(
+      'web: exec node server.cjs\n',
+      `processes: { web: { ready: { http: /, interval: 20ms }, env: { PORT: "${port}" } } }\n`,
+    );
+    const run = start('--output', 'ndjson');
+    await run.seen(/"event":"process-ready",/);
+    expect((await status()).processes[0]?.ready).toBe(true);
+    writeFileSync(join(cwd, 'broken'), '');
+    await run.seen(/"event":"process-unready","reason":"http:\S+ answers 500"/);
+    expect((await status()).processes[0]?.ready).toBe(false);
+    rmSync(join(cwd, 'broken'));
+    await run.seen(/"event":"process-ready-again"/);
+    expect((await status()).processes[0]?.ready).toBe(true);
+  });
+});
+
 describe('a rolling restart', () => {
   it('restarts one process after the other, each when the one before is ready', async () => {
     const text = (name: string) =>
@@ -319,6 +344,44 @@ describe('a rolling restart', () => {
       1,
     ]);
     expect(await pidOf('b')).toBe(pid);
+  });
+
+  it('waits for each step no longer than it is told', async () => {
+    files(
+      'a: echo up; while test -e broken; do sleep 0.1; done; echo serving; exec sleep 60\nb: echo serving; exec sleep 60\n',
+      'defaults: { ready: { log: serving } }\n',
+    );
+    const run = start();
+    await run.seen(/(?:ready after[\s\S]*){2}/);
+    writeFileSync(join(cwd, 'broken'), '');
+    expect(await command('run', 'restart', '--rolling', '--timeout', '300ms', 'a', 'b')).toEqual([
+      '',
+      'clusterctl: a is not ready after its restart: 0.3 s have passed; not restarted: b\n',
+      1,
+    ]);
+  });
+
+  it('of one cluster does not wait for another that is broken', async () => {
+    // Stand-ins: a cluster of one each, the second without anybody who answers.
+    const server = `require('node:http').createServer((q, a) => a.end('{"health":"true"}')).listen(process.argv[1], '127.0.0.1')`;
+    writeFileSync(
+      join(cwd, 'etcd'),
+      `#!/bin/sh\n[ "$6" = none ] || exec node -e "${server.replaceAll('"', '\\"')}" "$2"\nexec sleep 60\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const [port = 0, other = 0] = await freePorts(2);
+    const line = (name: string, at: number, last: string) =>
+      `${name}: ./etcd --port ${at} --initial-cluster ${name}=http://127.0.0.1:${at} --x ${last} ` +
+      `--advertise-client-urls http://127.0.0.1:${at} --config-file none\n`;
+    files(line('one', port, 'some') + line('two', other, 'none'), '');
+    const run = start();
+    await run.seen(/one \| ready after/);
+    expect(await command('run', 'restart', '--rolling', '--timeout', '20s', 'one')).toEqual(['', '', 0]);
+    const [, refused, code] = await command('run', 'restart', '--rolling', '--timeout', '100ms', 'two', 'one');
+    expect(refused).toContain('not restarted: two, one: two is not healthy');
+    expect(code).toBe(1);
   });
 
   it('of a cluster under writes loses no acknowledged write', async () => {

@@ -18,7 +18,12 @@ describe('the control protocol', () => {
       value: { command: 'stop', names: ['web'] },
     });
     expect(parseRequest('{"command":"status"}')).toEqual({ ok: true, value: { command: 'status', names: [] } });
+    expect(parseRequest('{"command":"rolling-restart","timeoutMs":5000}')).toEqual({
+      ok: true,
+      value: { command: 'rolling-restart', names: [], timeoutMs: 5000 },
+    });
     for (const [line, error] of [
+      ['{"command":"rolling-restart","timeoutMs":-1}', 'timeoutMs is a number of milliseconds, a day at most'],
       ['stop web', 'a request is one line of JSON'],
       ['[]', 'a request has a command'],
       ['{"command":"fly"}', 'unknown command fly'],

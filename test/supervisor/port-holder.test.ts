@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { listenUrlsOf } from '../../src/supervisor/etcd-members.ts';
+import { clusterHintOf, listenUrlsOf, mayBeOneCluster } from '../../src/supervisor/etcd-members.ts';
 import { holderOf, parseListeners } from '../../src/supervisor/port-holder.ts';
 
 describe('the table of sockets', () => {
@@ -49,5 +49,22 @@ describe('where an etcd listens', () => {
       expect(ports(command)).toEqual([]);
     }
     expect(ports('etcd', { ETCD_CONFIG_FILE: 'x.yaml' })).toEqual([]);
+  });
+});
+
+describe('two etcds', () => {
+  const etcd = (cluster: string, token = 'a') =>
+    clusterHintOf(`etcd --name x --initial-cluster ${cluster} --initial-cluster-token=${token}`, {});
+  it('are of one cluster if they share a peer and the token, also after it has grown', () => {
+    const first = etcd('a=http://h:1,b=http://h:2');
+    expect(mayBeOneCluster(first, etcd("'a=http://h:1,b=http://h:2,c=http://h:3'"))).toBe(true);
+    expect(mayBeOneCluster(first, etcd('a=http://h:1', 'b'))).toBe(false);
+    expect(mayBeOneCluster(first, etcd('a=http://h:7,b=http://h:8'))).toBe(false);
+    const env = { ETCD_INITIAL_CLUSTER: 'b=http://h:2', ETCD_INITIAL_CLUSTER_TOKEN: 'a' };
+    expect(mayBeOneCluster(first, clusterHintOf('etcd', env))).toBe(true);
+  });
+
+  it('may be, if one does not say of which it is', () => {
+    expect(mayBeOneCluster(etcd('a=http://h:1'), clusterHintOf('etcd --config-file x', {}))).toBe(true);
   });
 });

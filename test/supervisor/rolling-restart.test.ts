@@ -8,14 +8,15 @@ async function roll(failing: Readonly<Record<string, string>>) {
     steps.push(name);
     return failing[name] ?? null;
   };
+  let looks = 0;
+  const health = () => step(`health ${++looks}`);
   const processes = ['etcd1', 'etcd2', 'web'].map((name) => ({
     name,
-    isMember: name.startsWith('etcd'),
+    health: name.startsWith('etcd') ? health : null,
     restart: async () => void (await step(`restart ${name}`)),
     ready: () => step(`ready ${name}`),
   }));
-  let looks = 0;
-  const result = await rollingRestart(processes, () => step(`health ${++looks}`));
+  const result = await rollingRestart(processes);
   return { steps, result };
 }
 
@@ -33,6 +34,7 @@ describe('a rolling restart', () => {
       'restart web',
       'ready web',
       'health 3',
+      'health 4',
     ]);
   });
 
