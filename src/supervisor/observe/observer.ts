@@ -19,6 +19,9 @@ import type { Usage } from './process-usage.ts';
 import { usageOf } from './process-usage.ts';
 import { sameFields, sharing } from './sharing.ts';
 
+/** What is looked at of a process. */
+export type ObservedProcess = Pick<SupervisedProcess, 'spec' | 'pid' | 'state' | 'status'>;
+
 export interface ObserverOptions {
   /** Of a process, by name. */
   colourIndexOf(name: string): number;
@@ -50,7 +53,7 @@ interface UsageSample {
 export class Observer {
   readonly #options: ObserverOptions;
   readonly #startedMs = Date.now();
-  #processes: () => readonly SupervisedProcess[] = () => [];
+  #processes: () => readonly ObservedProcess[] = () => [];
   readonly #members = new Map<string, ObservedMember>();
   readonly #usage = new Map<string, UsageSample>();
   #usageAtMs = 0;
@@ -75,7 +78,7 @@ export class Observer {
   }
 
   /** Whose processes these are; asked whenever they may be others. */
-  watch(processes: () => readonly SupervisedProcess[]): void {
+  watch(processes: () => readonly ObservedProcess[]): void {
     this.#processes = processes;
     this.changed();
   }
@@ -321,7 +324,7 @@ export class Observer {
     return sameFields({ ...fresh, atMs: old.atMs }, old) ? old : { ...fresh, atMs: Date.now() };
   }
 
-  #processFacts(process: SupervisedProcess): ProcessFacts {
+  #processFacts(process: ObservedProcess): ProcessFacts {
     const { name, state, ready, pid, port, startedAt, restarts, exit } = process.status(new Date());
     const sample = this.#usage.get(name);
     const usage = sample !== undefined && sample.pid === pid ? sample : null;
