@@ -248,9 +248,8 @@ export class Dashboard {
   async #act(action: DashboardAction): Promise<void> {
     const done = await this.#options.source.act(action);
     this.#guarded(() => {
-      const command = commandText(action);
       const said = done.ok ? done.value : done.error;
-      const text = said === '' ? command : `${command}: ${said}`;
+      const text = said === '' ? commandText(action) : (said.split('\n')[0] ?? '');
       this.#state = { ...this.#state, notice: { level: done.ok ? 'done' : 'failed', text } };
       this.#stale = true;
       this.#paint();

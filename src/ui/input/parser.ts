@@ -139,7 +139,8 @@ const numbered: Readonly<Record<string, string>> = {
 
 function specialKey(first: string, modifier: string, final: string): KeyEvent | null {
   if (final === 'Z') return key('shift-tab');
-  const name = final === '~' ? numbered[first] : finals[final];
+  // Other numbers before a letter are reports, as of the cursor.
+  const name = final === '~' ? numbered[first] : first === '' || first === '1' ? finals[final] : undefined;
   // Bits of the modifier less one: 1 shift, 2 alt, 4 ctrl.
   const bits = Math.max(0, Number(modifier) - 1);
   const prefix = `${bits & 4 ? 'ctrl-' : ''}${bits & 2 ? 'alt-' : ''}${bits & 1 ? 'shift-' : ''}`;

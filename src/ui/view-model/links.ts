@@ -9,6 +9,8 @@ import { clipLine, padTo, printable, span } from './line.ts';
 import { isCut } from './roles.ts';
 
 const wideCell = 15;
+/** Room for two faults. */
+const widestCell = 19;
 const narrowCell = 7;
 const labelWidthMax = 10;
 
@@ -28,9 +30,10 @@ export function linksView(
   const members = observation.processes.filter((one) => one.member !== null);
   if (members.length === 0) return { lines: [[span('No etcd members run here: links are theirs.', 'dim')]] };
   const labelWidth = Math.min(labelWidthMax, Math.max(...members.map((one) => displayWidth(one.name)))) + 2;
-  const cellWidth = labelWidth + members.length * wideCell <= width ? wideCell : narrowCell;
-  const isWide = cellWidth === wideCell;
-  const head: Span[] = [span(padTo(isWide ? 'from\\to' : '→', labelWidth), 'dim')];
+  const share = Math.floor((width - labelWidth) / members.length);
+  const isWide = share >= wideCell;
+  const cellWidth = isWide ? Math.min(widestCell, share) : narrowCell;
+  const head: Span[] = [span(padTo('→', labelWidth), 'dim')];
   for (const { name, colourIndex } of members)
     head.push(span(padTo(clipName(name, cellWidth), cellWidth), processStyle(colourIndex)));
   const rows = members.map((from): Line => {
