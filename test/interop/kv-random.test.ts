@@ -27,7 +27,7 @@ import { revisionErrors } from '../../src/server/apply/range.ts';
 import type { RpcError } from '../../src/server/grpc/status.ts';
 import { type Outcome, TestClient } from '../support/client.ts';
 import { TestCluster } from '../support/cluster.ts';
-import { memoryStore } from '../support/memory-store.ts';
+import { finishCompactions, memoryStore } from '../support/memory-store.ts';
 import { realProgram } from '../support/real-etcd.ts';
 
 const realEtcd = realProgram('etcd');
@@ -164,7 +164,8 @@ class Generator {
 
 /** The answers of this repository's store: check, then apply. */
 class OwnKv {
-  readonly store = memoryStore().store;
+  private readonly memory = memoryStore();
+  private readonly store = this.memory.store;
 
   answer(request: Request): unknown {
     const { store } = this;
@@ -187,7 +188,7 @@ class OwnKv {
         );
       case 'compact': {
         const result = applyCompaction(store, { revision: request.revision, physical: true });
-        while (!store.compactionStep());
+        finishCompactions(this.memory);
         return result.ok ? { revision: String(result.value.header?.revision) } : plainError(result.error);
       }
       case 'hashKv': {

@@ -286,7 +286,7 @@ describe('a transaction', () => {
     const kv = filled();
     expect(kv.txn([], [deleteOp('a', '\0'), putOp({ key: 'b', value: 'new' })]).ok).toBe(true);
     applyCompaction(kv.store, { revision: kv.store.revision, physical: true });
-    while (!kv.store.compactionStep());
+    while (kv.store.compactionStep() !== 'done');
     expect(kv.get('b')).toBe('new');
     expect(kv.range({ key: '\0', rangeEnd: '\0' }).keys).toBe('b');
   });
