@@ -134,6 +134,35 @@ describe.skipIf(realEtcd === null)('a cluster on the fabric (needs REAL_ETCD_DIR
     expect(hashes.size).toBe(1);
   });
 
+  it('carries a snapshot to a member that was cut off for too long', async () => {
+    const cluster = await started(realEtcd, '--snapshot-count=50', '--snapshot-catchup-entries=10');
+    const leader = await cluster.leader(cluster.names);
+    const follower = cluster.names.find((name) => name !== leader) ?? '';
+    // Held, what it misses would be on its way to it.
+    await cluster.cut(cluster.around(follower), 'reset');
+    for (let at = 0; at < 300; at++) {
+      expect(await cluster.client(leader).put(`k${at}`, 'v'.repeat(5_000))).toMatchObject({ ok: true });
+    }
+    await cluster.cut([]);
+    while (!cluster.log(follower).includes('applied snapshot')) await passed(5);
+    // A status says nothing of what came in a snapshot until there is an entry after it.
+    expect(await cluster.client(leader).put('after', 'v')).toMatchObject({ ok: true });
+    expect(await cluster.agreement()).toBeLessThan(2_000);
+    expect(cluster.log(follower)).toContain('received and saved database snapshot');
+    const read = await cluster.client(follower).get('k299');
+    expect(read.ok && read.answer['count']).toBe('1');
+  });
+
+  it('agrees soon after a cut that has outlived the streams', async () => {
+    const cluster = await started(realEtcd);
+    const old = await cluster.leader(cluster.names);
+    await cluster.cut(cluster.around(old));
+    // rafthttp gives up a stream on which nothing has come for 5 s, and dials anew.
+    await passed(6_500);
+    await cluster.cut([]);
+    expect(await cluster.agreement()).toBeLessThan(500);
+  });
+
   it('recovers from resets', async () => {
     const cluster = await started(realEtcd);
     const old = await cluster.leader(cluster.names);

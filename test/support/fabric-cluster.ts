@@ -43,7 +43,7 @@ export class FabricCluster {
   readonly #folder: string;
   readonly #processes = new Map<string, ChildProcess>();
   readonly #clients = new Map<string, TestClient>();
-  #log = '';
+  readonly #logs = new Map<string, string>();
 
   private constructor(folder: string, fabric: FabricThread, names: readonly string[]) {
     this.#folder = folder;
@@ -82,7 +82,7 @@ export class FabricCluster {
       };
       const child = spawn(binary, flags, { env, stdio: ['ignore', 'pipe', 'pipe'] });
       const collect = (chunk: Buffer) => {
-        cluster.#log += chunk.toString('utf8');
+        cluster.#logs.set(member.name, cluster.log(member.name) + chunk.toString('utf8'));
       };
       child.stdout.on('data', collect);
       child.stderr.on('data', collect);
@@ -102,6 +102,11 @@ export class FabricCluster {
     const client = this.#clients.get(name);
     if (client === undefined) throw new Error(`no member ${name}`);
     return client;
+  }
+
+  /** What a member has written so far. */
+  log(name: string): string {
+    return this.#logs.get(name) ?? '';
   }
 
   /** Null if it does not answer in time. */
@@ -124,19 +129,20 @@ export class FabricCluster {
       if (leaders.size === 1 && name !== undefined && name !== besides) return name;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    throw new Error(`no leader among ${among.join(', ')} within 20 s\n${this.#log.slice(-20_000)}`);
+    throw new Error(`no leader among ${among.join(', ')} within 20 s\n${this.#lastWords()}`);
   }
 
   /** Resolves when all members have applied as much; to the milliseconds that took. Rejects after 20 s. */
   async agreement(): Promise<number> {
     const startMs = performance.now();
+    let seen = new Set<string>();
     while (performance.now() - startMs < 20_000) {
       const all = await Promise.all(this.names.map((name) => this.status(name)));
-      const seen = new Set(all.map((one) => (one === null ? 'silent' : `${one.leader} ${one.term} ${one.applied}`)));
+      seen = new Set(all.map((one) => (one === null ? 'silent' : `${one.leader} ${one.term} ${one.applied}`)));
       const [only = 'silent'] = seen;
       if (seen.size === 1 && only !== 'silent' && !only.startsWith('0 ')) return performance.now() - startMs;
     }
-    throw new Error(`no agreement within 20 s\n${this.#log.slice(-20_000)}`);
+    throw new Error(`no agreement within 20 s: ${[...seen].join(' | ')}\n${this.#lastWords()}`);
   }
 
   /** Cuts these directions, and heals all others. */
@@ -150,6 +156,10 @@ export class FabricCluster {
   around(name: string): (readonly [string, string])[] {
     const others = this.names.filter((one) => one !== name);
     return others.flatMap((other) => [[name, other] as const, [other, name] as const]);
+  }
+
+  #lastWords(): string {
+    return this.names.map((name) => this.log(name).slice(-5_000)).join('\n');
   }
 
   async close(): Promise<void> {

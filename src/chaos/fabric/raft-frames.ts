@@ -51,6 +51,11 @@ export class RaftFrames {
     this.#type = type;
   }
 
+  /** True between two frames, of which the next passes as it comes unless it is lost. */
+  get isBetween(): boolean {
+    return this.#length === 0 && !this.#behind;
+  }
+
   /** Takes bytes; gives the frames that are complete, but for those of which `lose` says so. */
   push(chunk: Buffer, lose: () => boolean): Framed {
     this.#parts.push(chunk);

@@ -26,6 +26,7 @@ export class StreamResponse {
 
   /** What of the bytes so far can be passed on, without the messages of which `lose` says so. */
   push(chunk: Buffer, lose: () => boolean): Framed {
+    const isWhole = this.#isBetweenChunks;
     const out: Buffer[] = [];
     const payload: Buffer[] = [];
     let [passed, lost, broken] = [0, 0, false];
@@ -52,8 +53,14 @@ export class StreamResponse {
       }
       rest = rest.subarray(taken);
     }
+    // Members send whole messages in whole chunks, nearly always: those need not be put together again.
+    if (isWhole && lost === 0 && !broken && this.#isBetweenChunks) return { bytes: [chunk], passed, lost, broken };
     closeChunk(payload, out);
     return { bytes: out, passed, lost, broken };
+  }
+
+  get #isBetweenChunks(): boolean {
+    return this.#expected.type === 'chunkLine' && this.#pending.length === 0 && this.#frames.isBetween;
   }
 
   /** A chunk between the others that says only that the link is alive; null while there can be none. */
