@@ -30,6 +30,7 @@ export function shownText(line: string): string {
 function zapSpans({ msg, fields }: ZapLine): readonly Span[] {
   const spans: Span[] = [span('text', escaped(msg))];
   for (const [key, value] of Object.entries(fields)) {
+    if (key === 'logger') continue; // raft, on every line of it: what the message says anyway
     spans.push(span('dim', ` ${escaped(key)}=`), span(key === 'error' ? 'warn' : 'dim', valueText(value)));
   }
   return spans;

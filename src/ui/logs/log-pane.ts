@@ -92,6 +92,11 @@ export class LogPane implements Pane {
     return this.#prompt !== null || this.#chooser !== null;
   }
 
+  /** It reads or searches on by itself, and says when it is through. */
+  get busy(): boolean {
+    return this.#turn !== null;
+  }
+
   /** `clusterctl …` that prints the same lines: the processes that are shown, and the filter or else the search. */
   get words(): readonly string[] {
     const { hidden, filter, search, processes } = this.#view.lines;

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
+import { deafToInterrupts } from './interrupts.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -15,11 +16,11 @@ export function pagerCommand(environment: Environment, line: number): string {
  * Writes `pieces` to the pager as it takes them, until it ends. Resolves to what went wrong, or null; ending before it has read all is
  * not wrong.
  */
-export async function runPager(
-  command: string,
-  pieces: Iterable<string>,
-  environment: Environment,
-): Promise<string | null> {
+export function runPager(command: string, pieces: Iterable<string>, environment: Environment): Promise<string | null> {
+  return deafToInterrupts(() => feed(command, pieces, environment));
+}
+
+async function feed(command: string, pieces: Iterable<string>, environment: Environment): Promise<string | null> {
   const child = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'inherit', 'inherit'], env: { ...environment } });
   let hasEnded = false;
   const ended = new Promise<string | null>((resolve) => {

@@ -18,9 +18,16 @@ export function withTimeLimit<T>(limitMs: number, run: () => T): T | null {
     script.runInContext(vm, { timeout: limitMs });
     return result;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return null;
+    if (isTimeout(error)) return null;
     throw error;
   } finally {
     context.run = () => {};
   }
+}
+
+/** Not an Error of this realm. */
+function isTimeout(error: unknown): boolean {
+  return (
+    typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+  );
 }
