@@ -6,6 +6,7 @@ import type { RunStatus } from '../supervisor/control-protocol.ts';
 import type { Handler } from '../supervisor/control-server.ts';
 import { ControlServer } from '../supervisor/control-server.ts';
 import { readOrMakeToken } from '../supervisor/control-token.ts';
+import type { LogMux } from '../supervisor/log-mux.ts';
 import type { Observer } from '../supervisor/observe/observer.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import { sourceOf, tokenFileOf } from './control-target.ts';
@@ -21,10 +22,11 @@ export async function openControl(
   supervisor: Supervisor,
   observer: Observer,
   faults: FaultController,
+  mux: LogMux,
   request: RunRequest,
   history: string | null,
 ): Promise<RunControl> {
-  const handler = handlerOf(supervisor, observer, faults, request, history);
+  const handler = handlerOf(supervisor, observer, faults, mux, request, history);
   const servers: ControlServer[] = [];
   try {
     if (request.options['rpc-server']) servers.push(...(await onSocket(request, handler)));
@@ -45,6 +47,7 @@ function handlerOf(
   supervisor: Supervisor,
   observer: Observer,
   faults: FaultController,
+  mux: LogMux,
   { options, given }: RunRequest,
   history: string | null,
 ): Handler {
@@ -61,7 +64,7 @@ function handlerOf(
   });
   return {
     answer: async (request) => {
-      if (request.command === 'events') return { ok: true, status: status() };
+      if (request.command === 'events' || request.command === 'lines') return { ok: true, status: status() };
       if (request.command === 'observation') {
         const observation = await observer.look();
         return { ok: true, status: status(), observation };
@@ -77,6 +80,15 @@ function handlerOf(
       const past = sinceMs === null ? [] : observer.observation().events.filter((event) => event.atMs >= sinceMs);
       for (const event of past) hear(event);
       return observer.follow(hear);
+    },
+    lines: (names, hear) => {
+      const isWanted = (name: string) => {
+        const entry = supervisor.processes.find((one) => one.spec.name === name)?.spec.entry ?? name;
+        return names.length === 0 || names.includes(name) || names.includes(entry);
+      };
+      return mux.tap((name, records) => {
+        if (isWanted(name)) hear(records);
+      });
     },
   };
 }

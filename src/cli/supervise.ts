@@ -132,7 +132,7 @@ export async function supervise(
     },
     () => void supervisor.reload(),
   );
-  const control = await openControl(supervisor, observer, faults, request, history.folder);
+  const control = await openControl(supervisor, observer, faults, mux, request, history.folder);
 
   // The processes start while the dashboard is still being loaded.
   const running = supervisor.run();

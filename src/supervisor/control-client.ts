@@ -59,6 +59,36 @@ export function followSupervisor(
   });
 }
 
+/**
+ * Hears what these processes say from now on, none for all, a record of NDJSON at a time. Resolves when the supervisor closes its
+ * end, to null, or to why it does not tell.
+ */
+export function followLines(
+  address: ControlAddress,
+  names: readonly string[],
+  hear: (record: string) => void,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    let text = '';
+    let refusal: string | null | undefined;
+    const socket = connect(address, () => socket.write(requestLine(address, { command: 'lines', names })));
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      const lines = (text + chunk).split('\n');
+      text = lines.pop() ?? '';
+      for (const line of lines) {
+        if (refusal !== undefined) hear(line);
+        else {
+          const reply = parseLine<ControlReply>(`${line}\n`);
+          refusal = reply?.ok === true ? null : (reply?.error ?? 'no answer');
+        }
+      }
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(refusal === undefined ? 'nobody answers' : refusal));
+  });
+}
+
 /** Resolves when the supervisor at `address` closes its end, or is not there. */
 export function supervisorGone(address: ControlAddress): Promise<void> {
   return new Promise((resolve) => {

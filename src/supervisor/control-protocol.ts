@@ -52,7 +52,9 @@ export type LookRequest =
    * The reply is followed by events, an `EventLine` each, those since `sinceMs` (Unix time) first if it is not null, until either side
    * closes the connection. It takes no more requests.
    */
-  | { readonly command: 'events'; readonly sinceMs: number | null };
+  | { readonly command: 'events'; readonly sinceMs: number | null }
+  /** The same with what these entries or instances say from now on, none for all: records as `start --output ndjson` prints them. */
+  | { readonly command: 'lines'; readonly names: readonly string[] };
 
 export interface EventLine {
   readonly event: RunEvent;
@@ -126,10 +128,12 @@ export function parseRequest(line: string): Result<ControlRequest | LookRequest 
     const words: unknown = 'words' in value ? value.words : null;
     return isTexts(words) ? ok({ command: 'fault', words }) : err('words of a fault are strings');
   }
+  const isLines = value.command === 'lines';
   const command = controlCommands.find((one) => one === value.command);
-  if (command === undefined) return err(`unknown command ${String(value.command)}`);
+  if (command === undefined && !isLines) return err(`unknown command ${String(value.command)}`);
   const names: unknown = 'names' in value ? value.names : [];
   if (!isTexts(names)) return err('names are strings');
+  if (command === undefined) return ok({ command: 'lines', names });
   if (!('timeoutMs' in value)) return ok({ command, names });
   const { timeoutMs } = value;
   const isTime = typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= timeoutMsMax;

@@ -29,6 +29,8 @@ export interface Handler {
   answer(request: ControlRequest | LookRequest | FaultRequest): Promise<ControlReply>;
   /** Calls `hear` for events, those since `sinceMs` first if it is not null, until the result is called. */
   follow(sinceMs: number | null, hear: (event: RunEvent) => void): () => void;
+  /** Calls `hear` with records of what these say, whole lines of JSON, until the result is called. */
+  lines(names: readonly string[], hear: (records: Buffer) => void): () => void;
 }
 
 export type Listening =
@@ -120,7 +122,7 @@ export class ControlServer {
               : { ok: false, error: request.error };
             if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`);
             if (!this.#isAllowed(line)) socket.end();
-            if (request.ok && request.value.command === 'events') this.#follow(socket, request.value.sinceMs);
+            if (request.ok) this.#follow(socket, request.value);
           })
           .finally(() => this.#answering.delete(answered));
         this.#answering.add(answered);
@@ -138,14 +140,21 @@ export class ControlServer {
     return this.#isAllowed(line) ? parseRequest(line) : err('the token is wrong or missing');
   }
 
-  #follow(socket: Socket, sinceMs: number | null): void {
+  #follow(socket: Socket, request: ControlRequest | LookRequest | FaultRequest): void {
+    const { command } = request;
+    if (command !== 'events' && command !== 'lines') return;
     socket.removeAllListeners('data');
     socket.resume(); // so that its end is seen
-    const end = this.#handler.follow(sinceMs, (event) => {
-      const line: EventLine = { event };
-      if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
+    const send = (text: string | Buffer) => {
+      if (socket.writable) socket.write(text);
       if (socket.writableLength > unreadBytesMax) socket.destroy();
-    });
+    };
+    const tell = (event: RunEvent) => {
+      const line: EventLine = { event };
+      send(`${JSON.stringify(line)}\n`);
+    };
+    const end =
+      command === 'events' ? this.#handler.follow(request.sinceMs, tell) : this.#handler.lines(request.names, send);
     if (socket.destroyed) end();
     else socket.once('close', end);
   }

@@ -27,11 +27,16 @@ export interface LogChannel {
   drain(): Promise<void>;
 }
 
+/** Takes records, as NDJSON, of what the process of this name says. */
+export type Tap = (name: string, records: Buffer) => void;
+
 export class LogMux {
   readonly #output: Output;
   readonly #style: LineStyle | 'ndjson';
   readonly #reader = new StreamReader();
   readonly #open = new Set<Readable>();
+  /** Those who hear all that is printed. */
+  readonly #taps = new Set<Tap>();
   /** Writers that cannot take more at the moment. */
   readonly #congested = new Set<Output | HistoryWriter>();
 
@@ -39,6 +44,12 @@ export class LogMux {
     this.#output = output;
     this.#style = style;
     output.onCongestion = (congested) => this.#setCongested(output, congested);
+  }
+
+  /** Lets `tap` hear all that is printed, until the result is called. */
+  tap(tap: Tap): () => void {
+    this.#taps.add(tap);
+    return () => this.#taps.delete(tap);
   }
 
   /** `history` keeps what the channel says, if it is not null. */
@@ -55,11 +66,13 @@ export class LogMux {
       else if (style.colour) this.#output.writeLatin1(prefixLinesForTerminal(block, prefixAt(now, style)));
       else this.#output.writeLines(block, prefixAt(now, style));
       for (const hear of listeners) hear(block);
+      if (this.#taps.size > 0) this.#tell(name, lineRecords(block, head(now), pid, kind));
     };
     const note = (text: string, event: LogEvent) => {
       const now = new Date();
       const block = Buffer.from(`${text}\n`);
       history?.append(now.getTime(), 'n', block);
+      if (this.#taps.size > 0) this.#tell(name, eventRecord(text, head(now), event));
       if (style === 'ndjson') this.#output.write(eventRecord(text, head(now), event));
       else this.#output.writeLatin1(format(block, prefixAt(now, style)));
     };
@@ -80,6 +93,10 @@ export class LogMux {
         await Promise.all(draining.map((attached) => this.#drain(attached)));
       },
     };
+  }
+
+  #tell(name: string, records: Buffer): void {
+    for (const tap of this.#taps) tap(name, records);
   }
 
   #attach(from: Readable, print: (block: Buffer) => void): Attached {

@@ -67,9 +67,34 @@ describe('clusterctl attach', () => {
     expect(none.stderr).toContain('clusterctl: no supervisor runs');
     const supervisor = clusterctl(['start', '--history=false']);
     await supervisor.seen(/up/);
-    const attached = clusterctl(['attach']);
-    expect((await attached.ended).code).toBe(1);
-    expect(attached.stderr).toMatch(/process \d+ keeps no log history to follow/);
+    const unknown = clusterctl(['attach', 'nosuch']);
+    expect((await unknown.ended).code).toBe(1);
+    expect(unknown.stderr).toBe('clusterctl: unknown proc: nosuch\n');
+  });
+
+  it('shows what is said from now on where no history is kept', async () => {
+    const { execFileSync } = await import('node:child_process');
+    execFileSync('mkfifo', [join(cwd, 'fifo')]);
+    const loop = 'while :; do read x < fifo; printf "$x\\n"; done';
+    writeFileSync(join(cwd, 'Procfile'), `a: echo up; ${loop}\nb: while :; do echo more; sleep 0.05; done\n`);
+    const supervisor = clusterctl(['start', '--history=false']);
+    await supervisor.seen(/up/);
+    const attached = clusterctl(['attach', 'a']);
+    const all = clusterctl(['attach']);
+    await all.seen(/b \| more/);
+    writeFileSync(join(cwd, 'fifo'), 'one\n');
+    await attached.seen(/a \| one/);
+    writeFileSync(join(cwd, 'fifo'), '\\\\377\\\\200 bytes\n');
+    await attached.seen(/bytes/);
+    await supervisor.endBy('SIGINT');
+    expect((await attached.ended).code).toBe(0);
+    expect((await all.ended).code).toBe(0);
+    expect(attached.stderr).toMatch(
+      /^clusterctl: process \d+ keeps no log history: what was said before is not shown\n$/,
+    );
+    expect(attached.stdout.includes(Buffer.from([0xff, 0x80, 0x20]))).toBe(true);
+    expect(attached.lines.filter((line) => line.startsWith('b'))).toEqual([]);
+    expect(attached.lines.at(-1)).toBe('a | terminated by SIGINT');
   });
 });
 
@@ -86,6 +111,9 @@ describe('control over TCP', () => {
     const status = clusterctl(['run', 'status', '--control-tcp', port], { CLUSTERCTL_TOKEN: token });
     expect(await status.ended).toEqual({ code: 0, signal: null });
     expect(status.lines).toEqual(['*a']);
+    const logs = clusterctl(['logs', '--control-tcp', port, '-n', '1'], { CLUSTERCTL_TOKEN: token });
+    expect(await logs.ended).toEqual({ code: 0, signal: null });
+    expect(logs.lines).toEqual(['a | up']);
     const wrong = clusterctl(['run', 'status', '--control-tcp', port], { CLUSTERCTL_TOKEN: 'guess' });
     expect((await wrong.ended).code).toBe(1);
     expect(wrong.stderr).toContain('says: the token is wrong or missing');

@@ -1,10 +1,12 @@
 /** `clusterctl attach`: the output of a running supervisor in another terminal, until it ends or Ctrl-C, which stops nothing. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { supervisorGone } from '../../supervisor/control-client.ts';
+import { followLines, supervisorGone } from '../../supervisor/control-client.ts';
 import type { RunStatus } from '../../supervisor/control-protocol.ts';
 import { historyNames } from '../../supervisor/history-files.ts';
+import type { Target } from '../control-target.ts';
 import { findSupervisor } from '../control-target.ts';
 import { exitCode } from '../exit-codes.ts';
+import type { HistoryLine } from '../merged-history.ts';
 import { MergedHistory, printLines, styleOf, wantedLines } from '../merged-history.ts';
 import { complain } from '../read-procfile.ts';
 import type { Options } from '../syntax.ts';
@@ -20,14 +22,14 @@ export async function attach(names: readonly string[], options: Options, given: 
   const target = await findSupervisor(options, given);
   if (!target.ok) return failed(target.error);
   const { status, address } = target.value;
-  // A supervisor of an older version does not say.
-  if (!status.history) return failed(`process ${status.pid} keeps no log history to follow`);
   const { processes } = status;
   const unknown = names.find((name) => !processes.some((one) => one.name === name || one.entry === name));
   if (unknown !== undefined) return failed(`unknown proc: ${unknown}`);
 
   process.once('SIGINT', () => process.exit(exitCode.ok));
   process.stdout.on('error', () => process.exit(exitCode.ok)); // nobody reads any more
+  // A supervisor of an older version does not say.
+  if (!status.history) return attachLive(target.value, names, options);
   let over = false;
   void supervisorGone(address).then(() => {
     over = true;
@@ -55,6 +57,35 @@ export async function attach(names: readonly string[], options: Options, given: 
   }
   show(look(status.history).filter(wanted));
   return exitCode.ok;
+}
+
+/** Without a history: what is said from now on, as the supervisor tells it. */
+async function attachLive({ status, address }: Target, names: readonly string[], options: Options): Promise<number> {
+  complain(`process ${status.pid} keeps no log history: what was said before is not shown`);
+  const known = status.processes.map((one) => one.name);
+  const wanted = wantedLines(0, options);
+  const refusal = await followLines(address, names, (record) => {
+    const line = lineOf(record);
+    if (line === null || !wanted(line)) return;
+    if (!known.includes(line.name)) known.push(line.name);
+    printLines([line], known, styleOf(known, options));
+  });
+  if (refusal !== null) return failed(`process ${status.pid} keeps no log history to follow, and says: ${refusal}`);
+  for (const endMs = performance.now() + lastWordsMs; isAlive(status.pid) && performance.now() < endMs; ) {
+    await sleep(intervalMs);
+  }
+  return isAlive(status.pid)
+    ? failed('cut off: the lines came faster than they were printed; with a log history they would wait')
+    : exitCode.ok;
+}
+
+/** A line or a note of the supervisor, from a record of `start --output ndjson`. */
+function lineOf(record: string): HistoryLine | null {
+  const { time, process: name, line, base64, text }: Readonly<Record<string, unknown>> = JSON.parse(record);
+  const said = line ?? text;
+  if (typeof time !== 'string' || typeof name !== 'string' || typeof said !== 'string') return null;
+  const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : Buffer.from(said);
+  return { timeMs: Date.parse(time), name, bytes: Buffer.concat([bytes, Buffer.of(0x0a)]) };
 }
 
 /** Without names all are meant, those that a reload adds too; but what is only `kept` of an earlier run is not. */

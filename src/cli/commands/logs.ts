@@ -1,6 +1,9 @@
 /** `clusterctl logs`: what the processes of a run said, while it runs and after. */
+import { accessSync, constants } from 'node:fs';
+import type { Result } from '../../base/result.ts';
+import { err, ok } from '../../base/result.ts';
 import { historyFolder, historyNames } from '../../supervisor/history-files.ts';
-import { historyFallback, sourcesHere } from '../control-target.ts';
+import { findSupervisor, historyFallback, sourcesHere } from '../control-target.ts';
 import { exitCode } from '../exit-codes.ts';
 import { MergedHistory, printLines, styleOf, wantedLines } from '../merged-history.ts';
 import { complain } from '../read-procfile.ts';
@@ -10,9 +13,9 @@ import type { Options } from '../syntax.ts';
 const followIntervalMs = 100;
 
 export async function logs(names: readonly string[], options: Options, given: ReadonlySet<string>): Promise<number> {
-  const folders = sourcesHere(options, given).map((source) => historyFolder(source, process.env, historyFallback()));
-  const folder = folders.find((one) => historyNames(one).length > 0);
-  if (folder === undefined) return failed('no log history here: name the Procfile that was started with --procfile');
+  const found = options['control-tcp'] === null ? folderHere(options, given) : await folderOverTcp(options, given);
+  if (!found.ok) return failed(found.error);
+  const folder = found.value;
   const known = historyNames(folder);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) return failed(`no log history of ${unknown} (there is: ${known.join(', ')})`);
@@ -30,6 +33,28 @@ export async function logs(names: readonly string[], options: Options, given: Re
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, followIntervalMs));
     printLines(history.read().filter(wanted), known, style);
+  }
+}
+
+function folderHere(options: Options, given: ReadonlySet<string>): Result<string, string> {
+  const folders = sourcesHere(options, given).map((source) => historyFolder(source, process.env, historyFallback()));
+  const folder = folders.find((one) => historyNames(one).length > 0);
+  return folder === undefined
+    ? err('no log history here: name the Procfile that was started with --procfile')
+    : ok(folder);
+}
+
+/** The port is one of this machine, and so are the files. */
+async function folderOverTcp(options: Options, given: ReadonlySet<string>): Promise<Result<string, string>> {
+  const target = await findSupervisor(options, given);
+  if (!target.ok) return target;
+  const { history, pid } = target.value.status;
+  if (!history) return err(`process ${pid} keeps no log history: clusterctl attach shows what is said from now on`);
+  try {
+    accessSync(history, constants.R_OK | constants.X_OK);
+    return ok(history);
+  } catch {
+    return err(`${history}: the log history of process ${pid} is not yours to read`);
   }
 }
 
