@@ -325,13 +325,13 @@ export class Observer {
   }
 
   #processFacts(process: ObservedProcess): ProcessFacts {
-    const { name, state, ready, pid, port, startedAt, restarts, exit } = process.status(new Date());
+    const { name, state, ready, paused, pid, port, startedAt, restarts, exit } = process.status(new Date());
     const sample = this.#usage.get(name);
     const usage = sample !== undefined && sample.pid === pid ? sample : null;
     const facts: ProcessFacts = {
       name,
       colourIndex: this.#options.colourIndexOf(name),
-      state: state === 'running' && usage?.usage.paused === true ? 'paused' : state,
+      state: state === 'running' && (paused || usage?.usage.paused === true) ? 'paused' : state,
       ended: exit !== null && (state === 'stopped' || state === 'waiting') ? describeExit(exit) : null,
       ready,
       pid,
