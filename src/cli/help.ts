@@ -44,9 +44,8 @@ A dashboard in terminals (--tui=false: lines). Ctrl-C ends all; twice kills.
       --stop-signal SIG  Always TERM, INT, HUP or QUIT; default: as received
       --exit-on-error    End all when one fails, and exit 1
       --exit-code P      goreman (default), or first or max of the processes'
-      --control=false    No socket for run and status; --history=false: no logs;
-                         of each process --history-size 16M, --history-files 2
-      --control-tcp PORT A loopback port too; --control-token-file FILE
+      --control=false    No socket; --control-tcp PORT, --control-token-file F
+      --history=false    No logs; else --history-size 16M, --history-files 2
       --logtime=false    No time before lines; --exit-on-stop=false: stay on
       --output ndjson    Lines and events as JSON objects
   -c, --color[=WHEN]     auto (default), always, never

@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 /** More than a pipe or a socket holds by default gains nothing. */
 const readBytes = 128 * 1024;
 /** In front of each chunk: for the beginning of its first line, which came with the chunk before. */
-export const headroomBytes = 64 * 1024;
+const headroomBytes = 64 * 1024;
 
 export class StreamReader {
   readonly #memory = Buffer.allocUnsafeSlow(headroomBytes + readBytes);
