@@ -33,6 +33,8 @@ export class Engine {
   /** Resolves when all that changes the file is done, as far as asked for. */
   private work: Promise<void> = Promise.resolve();
   private failed = false;
+  /** Resolves when the member reads the same file as the engine. */
+  private switched: Promise<void> = Promise.resolve();
   private onSwitched: () => void = () => undefined;
 
   constructor(disk: Disk, reply: (reply: EngineReply) => void) {
@@ -56,7 +58,7 @@ export class Engine {
         this.onSwitched();
         return;
       case 'pin':
-        this.pin(request.id);
+        void this.switched.then(() => this.pin(request.id));
         return;
       case 'unpin':
         this.pins.get(request.id)?.close();
@@ -183,15 +185,16 @@ export class Engine {
     await this.disk.rename(temporary, path);
     await this.disk.syncDirectory(dirname(path));
     copy.renamed(path);
-    await Promise.all(this.readers);
     this.db = copy;
     this.views = [copy.beginRead()];
-    const switched = new Promise<void>((resolve) => {
+    this.switched = new Promise<void>((resolve) => {
       this.onSwitched = resolve;
     });
     this.reply({ type: 'defragmented', id, state: stateOf(copy) });
+    // They read the file that was; who comes now reads the new one.
+    await Promise.all(this.readers);
     await old.close();
-    await switched;
+    await this.switched;
   }
 
   private async close(): Promise<void> {

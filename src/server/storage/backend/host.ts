@@ -159,33 +159,30 @@ export class BackendHost implements Backend {
   async snapshot(): Promise<BackendSnapshot> {
     await this.commit();
     const id = ++this.lastId;
-    const { shared } = this.view;
-    shared.use();
-    try {
-      const reply = await this.ask(id, { type: 'pin', id });
+    return this.ask(id, { type: 'pin', id }, (reply) => {
       invariant(reply.type === 'pinned', 'a pin is answered with what was pinned');
-      return this.snapshotOf(id, shared, reply.state);
-    } catch (error) {
-      await shared.release();
-      throw error;
-    }
+      return this.snapshotOf(id, this.view.shared.use(), reply.state);
+    });
   }
 
   async hash(): Promise<number> {
     await this.commit();
     const id = ++this.lastId;
-    const reply = await this.ask(id, { type: 'hash', id });
-    invariant(reply.type === 'hashed', 'a hash is answered with a number');
-    return reply.hash;
+    return this.ask(id, { type: 'hash', id }, (reply) => {
+      invariant(reply.type === 'hashed', 'a hash is answered with a number');
+      return reply.hash;
+    });
   }
 
   async defragment(): Promise<void> {
     await this.commit();
     const id = ++this.lastId;
-    const reply = await this.ask(id, { type: 'defragment', id });
-    invariant(reply.type === 'defragmented', 'a defragmentation is answered with the new file');
+    const state = await this.ask(id, { type: 'defragment', id }, (reply) => {
+      invariant(reply.type === 'defragmented', 'a defragmentation is answered with the new file');
+      return reply.state;
+    });
     try {
-      await this.switchTo(reply.state);
+      await this.switchTo(state);
     } catch (error) {
       this.fail(asError(error));
       throw error;
@@ -288,10 +285,11 @@ export class BackendHost implements Backend {
     this.failedHandler(failure);
   }
 
-  private ask(id: number, request: EngineRequest): Promise<EngineReply> {
+  /** `read` is called at the reply, before any other: what it refers to is still as it was. */
+  private ask<T>(id: number, request: EngineRequest, read: (reply: EngineReply) => T): Promise<T> {
     if (this.failure !== null) return Promise.reject(failed(this.failure));
     return new Promise((resolve, reject) => {
-      this.asked.set(id, { resolve, reject });
+      this.asked.set(id, { resolve: (reply) => resolve(read(reply)), reject });
       this.link.send(request);
     });
   }

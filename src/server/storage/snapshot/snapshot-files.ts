@@ -73,6 +73,14 @@ export async function loadNewestSnapshot(
   return { snapshot: null, broken };
 }
 
+/** Removes the oldest snapshots while there are more than `filesMax`; resolves to their names. */
+export async function purgeSnapshotFiles(disk: Disk, directory: string, filesMax: number): Promise<string[]> {
+  const names = (await disk.list(directory)).filter((name) => name.endsWith('.snap'));
+  const removed = names.slice(0, Math.max(0, names.length - filesMax));
+  for (const name of removed) await disk.remove(join(directory, name));
+  return removed;
+}
+
 /** The bytes of a .snap file. */
 export function encodeSnapshotBytes(snapshot: Snapshot): Buffer {
   const data = encodeSnapshot(snapshot);

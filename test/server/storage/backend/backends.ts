@@ -74,17 +74,19 @@ export function contentOf(backend: Backend): Content {
   return content;
 }
 
-/** The content of a snapshot, opened as a database. */
-export async function copyOf(chunks: readonly Uint8Array[]): Promise<Content> {
+/** The content of a snapshot, opened as a database, and its index. */
+export async function copyOf(
+  chunks: readonly Uint8Array[],
+): Promise<{ readonly content: Content; readonly index: number }> {
   const disk = new SimDisk(seededRandom(2));
   await disk.makeDirectory('/data');
   const file = await disk.open('/data/db', 'create');
   await file.writev(chunks, 0);
   await file.close();
   const { backend } = await openOn(disk);
-  const content = contentOf(backend);
+  const copy = { content: contentOf(backend), index: backend.committedIndex };
   await backend.close();
-  return content;
+  return copy;
 }
 
 export function text(bytes: Uint8Array | null): string {

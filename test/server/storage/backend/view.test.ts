@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../src/base/prng.ts';
 import type { Backend } from '../../../../src/server/storage/backend/backend.ts';
 import { SimDisk } from '../../../../src/sim/disk.ts';
-import { contentOf, openOn, put, text } from './backends.ts';
+import { contentOf, copyOf, openOn, put, text } from './backends.ts';
 
 /** Pages of 1 KiB and room for a few of them: most of what is read is not at hand. */
 const options = { pageSize: 1024, cacheBytesMax: 6 * 1024, batchLimit: 40 };
@@ -29,6 +29,21 @@ function pairsFrom(backend: Backend, from: string, count: number): [string, stri
   const pairs: [string, string][] = [];
   while (pairs.length < count && cursor.next()) pairs.push([text(cursor.key), text(cursor.value)]);
   return pairs;
+}
+
+/** Of `index` or later, and whole. */
+async function compareSnapshot(
+  backend: Backend,
+  states: Map<number, [string, string][]>,
+  index: number,
+): Promise<void> {
+  const snapshot = await backend.snapshot();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of snapshot.chunks()) chunks.push(chunk);
+  snapshot.release();
+  const copy = await copyOf(chunks);
+  expect(copy.index).toBeGreaterThanOrEqual(index);
+  expect(Object.entries(copy.content.key ?? {})).toEqual(states.get(copy.index));
 }
 
 async function compareThroughout(seed: number): Promise<void> {
@@ -58,7 +73,7 @@ async function compareThroughout(seed: number): Promise<void> {
     const choice = random.below(12);
     if (choice < 3) asked.push(backend.commit());
     if (choice === 3) asked.push(backend.defragment());
-    if (choice === 4) asked.push(backend.snapshot().then((snapshot) => snapshot.release()));
+    if (choice === 4) asked.push(compareSnapshot(backend, states, index));
     if (choice === 5) asked.push(backend.hash());
     for (let turns = random.below(30); turns > 0; turns--) {
       await Promise.resolve();

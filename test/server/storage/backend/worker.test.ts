@@ -89,7 +89,7 @@ describe('a backend whose engine has a thread', () => {
     }
     snapshot.release();
     expect(Buffer.concat(chunks).length).toBe(snapshot.bytes);
-    expect(await copyOf(chunks)).toEqual(before);
+    expect((await copyOf(chunks)).content).toEqual(before);
     const size = backend.size();
     const hashed = backend.hash();
     const defragmented = backend.defragment();
