@@ -1,6 +1,6 @@
 /**
  * What the dashboard's log pane costs while three processes write 10,000 zap lines of 195 bytes a second each: share of a core at ten
- * frames a second, memory over time, and whether its count of lines is that of the files. `npm run bench -- log-pane [SECONDS]`.
+ * frames a second, memory over time, and whether its count of lines is that of the files. `npm run bench -- log-pane [SECONDS [SCENE]]`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -127,13 +127,19 @@ function typed(pane: LogPane, keys: string, text: string): void {
   pane.key({ type: 'key', key: 'enter', text: '' });
 }
 
+/** For the child: `write`, a folder, seconds. */
 const [first = '10', folder = '', seconds = '0'] = process.argv.slice(2);
 if (first === 'write') await write(folder, Number(seconds));
 else {
   console.log(
     `Node ${process.version}, ${names.length} × ${linesPerSecond} lines/s of 195 bytes, ${size.width}×${size.height}`,
   );
-  await run('follows', Number(first), () => {});
-  await run('searches "index":99', Number(first), (pane) => typed(pane, '/', '"index":99'));
-  await run('filters by took=\\d+', Number(first), (pane) => typed(pane, '&', 'took=\\d+'));
+  const scenes: readonly (readonly [string, (pane: LogPane) => void])[] = [
+    ['follows', () => {}],
+    ['searches "index":99', (pane) => typed(pane, '/', '"index":99')],
+    ['filters by took=\\d+', (pane) => typed(pane, '&', 'took=\\d+')],
+  ];
+  for (const [title, prepare] of scenes.filter(([title]) => title.includes(folder))) {
+    await run(title, Number(first), prepare);
+  }
 }

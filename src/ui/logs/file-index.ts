@@ -32,6 +32,8 @@ export class FileIndex {
   readonly #position: WalkPosition;
   /** The beginnings of pages. */
   readonly #marks: WalkPosition[] = [];
+  /** Who is shown the lines that are being taken in. */
+  #visit: VisitLine = () => {};
   /** The page that is being filled. */
   #last: PageTable;
 
@@ -66,12 +68,16 @@ export class FileIndex {
   /** Takes in what one buffer holds of the first `size` bytes, and shows it to `visit`; false if there was nothing. */
   advance(size: number, buffer: Buffer, visit: VisitLine): boolean {
     const before = this.#position.offset;
-    const visited = walkLines(this.#descriptor, this.#position, size, Number.MAX_SAFE_INTEGER, buffer, (...line) => {
-      this.#add(line[3], line[4], line[5]);
-      visit(...line);
-    });
+    this.#visit = visit;
+    const visited = walkLines(this.#descriptor, this.#position, size, Number.MAX_SAFE_INTEGER, buffer, this.#taken);
     return visited > 0 || this.#position.offset > before;
   }
+
+  /** Made once, and without rest parameters: it runs for each line. */
+  readonly #taken: VisitLine = (bytes, from, to, offset, length, position) => {
+    this.#add(offset, length, position);
+    this.#visit(bytes, from, to, offset, length, position);
+  };
 
   #add(offset: number, length: number, position: WalkPosition): void {
     if (this.lines % pageLines === 0) {

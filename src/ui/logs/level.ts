@@ -11,11 +11,12 @@ export type LevelFilter = 'all' | 'info' | 'warn' | 'error';
 
 export const levelFilters: readonly LevelFilter[] = ['all', 'info', 'warn', 'error'];
 
-const severity: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3, unknown: 4, note: 4 };
+/** In rising order; A filter shows the lines whose grade is at least its own. */
+const grades: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3, unknown: 4, note: 4 };
 
-/** True if a filter shows lines of this level. */
-export function passes(level: Level, filter: LevelFilter): boolean {
-  return filter === 'all' || severity[level] >= severity[filter];
+/** How grave a level is, as a number. */
+export function gradeOf(level: Level): number {
+  return grades[level];
 }
 
 const zapStart = Buffer.from('{"level":"');

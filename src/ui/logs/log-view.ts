@@ -56,7 +56,10 @@ export class LogView {
   #visible: readonly VisibleRow[] = [];
   readonly #kept = new Map<LogProcess, Map<number, LineRows>>();
   #keptCount = 0;
-  #keptFor = '';
+  #keptFor: RowOptions | null = null;
+  #lastOptions: RowOptions | null = null;
+  #namesFor: { readonly hidden: ReadonlySet<string>; readonly count: number; readonly width: number } | null = null;
+  #nameWidth = 0;
 
   get isFollowing(): boolean {
     return this.#top === null;
@@ -429,13 +432,19 @@ export class LogView {
 
   /** The last `count` rows before the cursor. */
   #rowsBefore(cursor: MergedCursor, count: number): readonly VisibleRow[] {
-    const rows: VisibleRow[] = [];
-    while (rows.length < count) {
+    const lines: (readonly VisibleRow[])[] = [];
+    let found = 0;
+    while (found < count) {
       const place = cursor.previous();
       if (place === null) break;
-      rows.unshift(...this.#rowsOf(this.#linePlace(place)));
+      const rows = this.#rowsOf(this.#linePlace(place));
+      lines.push(rows);
+      found += rows.length;
     }
-    return rows.slice(Math.max(0, rows.length - count));
+    return lines
+      .reverse()
+      .flat()
+      .slice(Math.max(0, found - count));
   }
 
   #rowsFrom(merged: MergedLines, top: Top): readonly VisibleRow[] {
@@ -472,11 +481,10 @@ export class LogView {
 
   #laidOut(process: LogProcess, line: number): LineRows {
     const options = this.#options();
-    const key = `${options.width} ${options.wrap} ${options.raw} ${options.offset} ${options.nameWidth}`;
-    if (key !== this.#keptFor || this.#keptCount >= keptRowsMax) {
+    if (options !== this.#keptFor || this.#keptCount >= keptRowsMax) {
       this.#kept.clear();
       this.#keptCount = 0;
-      this.#keptFor = key;
+      this.#keptFor = options;
     }
     const own = this.#kept.get(process) ?? new Map<number, LineRows>();
     this.#kept.set(process, own);
@@ -488,18 +496,39 @@ export class LogView {
     return rows;
   }
 
+  /** The same object as long as nothing has changed. */
   #options(): RowOptions {
-    const shown = this.lines.processes.filter(({ history }) => !this.lines.hidden.has(history.name));
-    return {
+    const options = {
       width: this.#width,
       wrap: this.#wrap,
       raw: this.#raw,
       offset: this.#offset,
-      nameWidth: nameColumns(
-        shown.map(({ history }) => history.name),
-        this.#width,
-      ),
+      nameWidth: this.#nameColumns(),
     };
+    const last = this.#lastOptions;
+    if (
+      last === null ||
+      last.width !== options.width ||
+      last.wrap !== options.wrap ||
+      last.raw !== options.raw ||
+      last.offset !== options.offset ||
+      last.nameWidth !== options.nameWidth
+    ) {
+      this.#lastOptions = options;
+      return options;
+    }
+    return last;
+  }
+
+  #nameColumns(): number {
+    const { hidden, processes } = this.lines;
+    const known = this.#namesFor;
+    if (known?.hidden === hidden && known.count === processes.length && known.width === this.#width)
+      return this.#nameWidth;
+    const names = processes.map(({ history }) => history.name).filter((name) => !hidden.has(name));
+    this.#namesFor = { hidden, count: processes.length, width: this.#width };
+    this.#nameWidth = nameColumns(names, this.#width);
+    return this.#nameWidth;
   }
 
   #linePlace({ lane, line }: Place): LinePlace {

@@ -6,12 +6,16 @@ import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { agesOf, historyFile, olderFile } from '../../supervisor/history-files.ts';
 import type { StoredLine } from './file-index.ts';
 import { FileIndex } from './file-index.ts';
-import type { Level, LevelFilter } from './level.ts';
-import { levelOf, passes } from './level.ts';
+import type { LevelFilter } from './level.ts';
+import { gradeOf, levelOf } from './level.ts';
 import type { LineSelection } from './line-set.ts';
 import { AllLines, LineSet } from './line-set.ts';
 import type { PageCache } from './page-table.ts';
 import type { VisitLine } from './record-walker.ts';
+
+const infoGrade = gradeOf('info');
+const warnGrade = gradeOf('warn');
+const errorGrade = gradeOf('error');
 
 /** A file with the number of its first line. */
 export interface HistoryPart {
@@ -78,10 +82,10 @@ export class ProcessHistory {
   }
 
   readonly #take: VisitLine = (bytes, from, to, _offset, _length, position) => {
-    const level: Level = position.stream === 'n' ? 'note' : levelOf(bytes, from, to);
-    this.#levels.info.add(passes(level, 'info'));
-    this.#levels.warn.add(passes(level, 'warn'));
-    this.#levels.error.add(passes(level, 'error'));
+    const grade = gradeOf(position.stream === 'n' ? 'note' : levelOf(bytes, from, to));
+    this.#levels.info.add(grade >= infoGrade);
+    this.#levels.warn.add(grade >= warnGrade);
+    this.#levels.error.add(grade >= errorGrade);
   };
 
   /** The line's first `bytesMax` bytes. It must be kept: `first` to `end`. */

@@ -7,7 +7,7 @@ import type { Level } from './level.ts';
 import { levelOf } from './level.ts';
 import { lineSpans } from './line-text.ts';
 import type { Highlight, Range, StyledLine } from './styled-line.ts';
-import { columnsFrom, paintRange, styledLine, wrapped } from './styled-line.ts';
+import { columnsFrom, paintRange, printable, styledLine, wrapped } from './styled-line.ts';
 
 /** How lines are laid out. */
 export interface RowOptions {
@@ -170,6 +170,7 @@ export function clock(timeMs: number, milliseconds: boolean): string {
 }
 
 function padded(name: string, columns: number): string {
+  if (printable.test(name)) return name.length <= columns ? name.padEnd(columns) : `${name.slice(0, columns - 1)}…`;
   if (displayWidth(name) <= columns) return name + ' '.repeat(columns - displayWidth(name));
   const line = styledLine([{ text: name, style: 'text', sgr: '' }]);
   const { to, columns: used } = columnsFrom(line, 0, columns - 1);

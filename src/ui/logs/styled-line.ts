@@ -26,7 +26,8 @@ export interface StyledLine {
 }
 
 const tabColumns = 8;
-const printable = /^[\x20-\x7e]*$/;
+/** Text of which every character takes one column. */
+export const printable = /^[\x20-\x7e]*$/;
 
 /** Joins spans; tabs become the spaces up to the next stop. */
 export function styledLine(spans: readonly Span[]): StyledLine {
