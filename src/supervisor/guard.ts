@@ -1,9 +1,12 @@
 /**
  * A small shell that outlives the supervisor by a moment: when the supervisor dies without a word (kill -9, out of memory), it
- * kills everything that the supervisor ran. It learns of the death from the end of its standard input.
+ * kills everything that the supervisor ran. It learns of the death from the end of its standard input. Outside of Linux, where it
+ * finds process groups only, a record of the run lets the next one end the rest.
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { controlFolder } from './control-path.ts';
+import { RunRecord } from './run-record.ts';
 
 /**
  * Input: `+ID` for a group that started, `-ID` for one that is over, `bye` before an orderly end. After the end of input
@@ -35,11 +38,14 @@ done
 export class Guard {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
+  readonly #record: RunRecord | null;
   /** Lines that have not been sent. */
   #untold = '';
 
   /** `runTag` is the beginning of the tags of all instances of the run. */
   constructor(runTag: string) {
+    const folder = process.platform === 'linux' ? null : controlFolder();
+    this.#record = folder?.ok === true ? new RunRecord(folder.value, runTag) : null;
     this.#child = spawn('/bin/sh', ['-c', script, 'clusterctl-guard', runTag], {
       cwd: '/',
       // Nothing that marks the run, or it would find itself.
@@ -57,10 +63,12 @@ export class Guard {
 
   groupStarted(groupId: number): void {
     this.#note(`+${groupId}`);
+    this.#record?.groupStarted(groupId);
   }
 
   groupOver(groupId: number): void {
     this.#note(`-${groupId}`);
+    this.#record?.groupOver(groupId);
   }
 
   /** To be called when nothing of the run is alive any more. */
@@ -69,7 +77,7 @@ export class Guard {
     this.#note('bye');
     this.#tell();
     this.#child.stdin?.end();
-    await this.#exited;
+    await Promise.all([this.#exited, this.#record?.close()]);
   }
 
   /**

@@ -1,8 +1,9 @@
 /**
  * Finds what is left of an instance after its leader has ended: the rest of its process group, and strays that made a session
- * of their own but still carry the instance's tag in their environment (Linux only; elsewhere only the group is seen).
+ * of their own but still carry the instance's tag in their environment. On Linux by /proc, elsewhere by what ps shows.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { processTable } from './process-table.ts';
 
 /** The variable that marks every process of an instance. Its value is a path: a supervisor inside another appends to it. */
 export const tagVariable = 'CLUSTERCTL_INSTANCE';
@@ -20,9 +21,14 @@ interface Request {
   readonly resolve: (leftovers: Leftovers) => void;
 }
 
-/** One walk over /proc answers all questions asked in one turn of the event loop. */
+/** One walk over all processes answers all questions asked in one turn of the event loop. */
 export class ProcessScan {
   #requests: Request[] = [];
+  readonly #byProc: boolean;
+
+  constructor(byProc = process.platform === 'linux') {
+    this.#byProc = byProc;
+  }
 
   leftovers(groupId: number, tag: string): Promise<Leftovers> {
     return new Promise((resolve) => {
@@ -34,8 +40,8 @@ export class ProcessScan {
   #answer(): void {
     const requests = this.#requests;
     this.#requests = [];
-    if (process.platform !== 'linux') {
-      for (const { groupId, resolve } of requests) resolve({ group: groupExists(groupId), strays: [] });
+    if (!this.#byProc) {
+      void answerByTable(requests);
       return;
     }
     const tagged = taggedProcesses(requests);
@@ -46,6 +52,25 @@ export class ProcessScan {
       request.resolve({ group, strays });
     }
   }
+}
+
+async function answerByTable(requests: readonly Request[]): Promise<void> {
+  const table = await processTable().catch(() => null);
+  for (const { groupId, tag, resolve } of requests) {
+    if (table === null) {
+      resolve({ group: groupExists(groupId), strays: [] });
+      continue;
+    }
+    const alive = table.filter((one) => !one.zombie && one.pid !== process.pid);
+    const strays = alive.filter((one) => one.groupId !== groupId && tagsIn(one.text).includes(tag));
+    resolve({ group: alive.some((one) => one.groupId === groupId), strays: strays.map((one) => one.pid) });
+  }
+}
+
+/** Of a process whose environment stands somewhere in the text. */
+export function tagsIn(text: string): string[] {
+  const [, value = ''] = new RegExp(`(?:^|\\s)${tagVariable}=(\\S+)`).exec(text) ?? [];
+  return value.split('/');
 }
 
 interface Found {

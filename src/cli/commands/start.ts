@@ -7,6 +7,7 @@ import { openAdminFolder } from '../../supervisor/admin-folder.ts';
 import { memberDataDir } from '../../supervisor/cluster-state.ts';
 import type { Config, Settings } from '../../supervisor/config/settings.ts';
 import { dependenciesOf, resolveReady } from '../../supervisor/config/settings.ts';
+import { controlFolder } from '../../supervisor/control-path.ts';
 import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
@@ -19,6 +20,7 @@ import type { ReadyCheck } from '../../supervisor/ready-check.ts';
 import { defaultTiming } from '../../supervisor/ready-check.ts';
 import { keepPorts } from '../../supervisor/reload-plan.ts';
 import { defaultRestart } from '../../supervisor/restart-policy.ts';
+import { endLeftBehind } from '../../supervisor/run-record.ts';
 import { ClusterFabric } from '../cluster-fabric.ts';
 import { stateDirOf } from '../control-target.ts';
 import { dashboardSettings } from '../dashboard-settings.ts';
@@ -47,6 +49,7 @@ export async function start(request: RunRequest): Promise<number> {
   try {
     const prepared = await prepare(first.value, [], request, etcd.value, admin, fabric);
     if (!prepared.ok) return prepared.error;
+    await cleanUp();
     if (!(await portsAreFree(prepared.value.map((one) => one.process)))) return exitCode.failed;
     const dashboard = wantsDashboard(request)
       ? await dashboardSettings(first.value.config.dashboard, request.options)
@@ -76,6 +79,13 @@ function adminFolder(): AdminFolder | null {
   if (folder.ok) return folder.value;
   complain(`warning: no faults, and no news of elections at once: ${folder.error}`);
   return null;
+}
+
+/** Outside of Linux a supervisor that was killed may have left something behind, which may hold our ports. */
+async function cleanUp(): Promise<void> {
+  if (process.platform === 'linux') return;
+  const folder = controlFolder();
+  for (const ended of folder.ok ? await endLeftBehind(folder.value) : []) complain(`warning: ${ended}`);
 }
 
 /** False after saying why something could not listen. */
