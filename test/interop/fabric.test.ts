@@ -174,6 +174,39 @@ describe.skipIf(realEtcd === null)('a cluster on the fabric (needs REAL_ETCD_DIR
     expect(await cluster.agreement()).toBeLessThan(2_000);
   });
 
+  it('takes the orders of clusterctl fault, and shows that they work', async () => {
+    const installation = await install();
+    closers.push(() => installation.remove());
+    const cwd = mkdtempSync(join(tmpdir(), 'clusterctl-fabric-fault-'));
+    closers.push(() => rmSync(cwd, { recursive: true, force: true }));
+    const args = ['start', '--members', '3', '--etcd', realEtcd ?? ''];
+    const run = new Run(installation, { cwd, args });
+    const command = async (...words: string[]) => {
+      const one = new Run(installation, { cwd, args: [...words, '--members', '3'] });
+      const { code } = await one.ended;
+      return `${code} ${one.stdout}${one.stderr}`;
+    };
+    try {
+      await run.seen(/etcd1 \| .*ready to serve client requests/);
+      expect(await command('wait', '--for=leader', '--timeout=20s')).toMatch(/^0 /);
+      for (const words of [
+        ['--isolate', 'leader'],
+        ['--link', 'etcd1>etcd2'],
+        ['--isolate', 'etcd3', '--mode', 'reset'],
+      ]) {
+        expect(await command('fault', 'partition', ...words)).toMatch(/^0 f\d: .* \(after \d+ ms\)/);
+        expect(await command('fault', 'heal', '--all')).toMatch(/^0 f\d healed/);
+      }
+      expect(await command('fault', 'loss', '20%', '--messages', 'MsgApp')).toMatch(/^1 .*only bundled members/);
+      expect(await command('wait', '--for=leader', '--timeout=20s')).toMatch(/^0 /);
+    } finally {
+      for (let more = run.child.exitCode === null; more; more = run.child.exitCode === null) {
+        await run.endBy('SIGINT', 'SIGINT');
+      }
+    }
+    expect(run.survivors()).toEqual([]);
+  });
+
   it('is what clusterctl start makes of real members, for good', async () => {
     const installation = await install();
     closers.push(() => installation.remove());
