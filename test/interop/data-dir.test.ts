@@ -140,14 +140,15 @@ describe.skipIf(realEtcd === '')(`a data directory${skipped}`, () => {
     expect(JSON.parse(hashed.stdout)).toMatchObject({ hash, hashRevision: Number(hash_revision) });
   }, 60_000);
 
-  it.each([
+  it.for([
     ['3.6.5', realEtcd],
     ['3.5.23', realProgram('etcd-last-release')],
     ['3.4.23', debianEtcd()],
-  ])(
+  ] as const)(
     'of real %s, killed in the middle, serves the bundled member',
-    async (version, binary) => {
-      if (binary === null) return;
+    { timeout: 60_000 },
+    async ([, binary], { skip }) => {
+      if (binary === null) return skip('it is not installed');
       const member = await layOut(binary);
       await member.start().ready;
       await work(member, 'old');
@@ -167,9 +168,7 @@ describe.skipIf(realEtcd === '')(`a data directory${skipped}`, () => {
       expect({ hash: await hashOf(member), contents: await contentsOf(member) }).toEqual(after);
       const lease = await call(member, 'Lease/LeaseTimeToLive', { ID: 4242, keys: true });
       expect(lease).toMatchObject({ grantedTTL: '600', keys: [bytes('leased')] });
-      expect(version).not.toBe('');
     },
-    60_000,
   );
 
   it('gets the same pairs from the same log on bundled and on real members', async () => {

@@ -165,7 +165,7 @@ class Generator {
 /** The answers of this repository's store: check, then apply. */
 class OwnKv {
   private readonly memory = memoryStore();
-  private readonly store = this.memory.store;
+  readonly store = this.memory.store;
 
   answer(request: Request): unknown {
     const { store } = this;
