@@ -160,9 +160,14 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     peerVersions: (members) => fetchVersions(members, logger.at('peer-versions.ts'), toPeers),
     failed: (error) => end({ type: 'failed', error }),
     removed: () => end({ type: 'removed' }),
+    disk: admin?.disk(nodeDisk) ?? nodeDisk,
+    openDatabase: (path) => openDatabase(config, path),
     ...(admin !== null && { raftChanged: admin.raftChanged }),
   });
-  opened.add(async () => member.stop());
+  opened.add(async () => {
+    member.stop();
+    await member.closeState();
+  });
   observeMember(all.registry, metrics, member);
   await member.start();
   for (const transport of transports) {
@@ -289,6 +294,7 @@ function connectPeers(
     membersJson: () => member.membership.json(),
     metrics: peerMetrics(metrics),
     tls,
+    snapshots: { save: (message, database) => member.receiveSnapshot(message, database) },
     ...(admin !== null && { faults: admin.linkFaults }),
   });
 }

@@ -8,6 +8,7 @@ import {
   encodeConfChange,
   type HardState,
   type Message,
+  type Snapshot,
 } from '../../src/proto/raftpb.ts';
 import { MemoryStorage } from '../../src/raft/storage.ts';
 import { type LeaderChange, RaftDriver } from '../../src/server/member/driver.ts';
@@ -24,6 +25,13 @@ export class DriverBench {
   readonly saves: Save[] = [];
   readonly sent: Message[] = [];
   readonly applied: Entry[] = [];
+  readonly installs: {
+    readonly snapshot: Snapshot;
+    readonly hardState: HardState | null;
+    readonly done: () => void;
+    readonly fail: (error: Error) => void;
+  }[] = [];
+
   readonly leaders: LeaderChange[] = [];
   readonly failures: Error[] = [];
   readonly driver: RaftDriver;
@@ -82,6 +90,8 @@ export class DriverBench {
             });
           }
         },
+        install: (snapshot, state) =>
+          new Promise((done, fail) => this.installs.push({ snapshot, hardState: state, done, fail })),
         readStates() {},
         leaderChanged: (change) => this.leaders.push(change),
         diskFailed: (error) => this.failures.push(error),

@@ -71,7 +71,7 @@ const noEnd = new Uint8Array(0);
 const empty: Result<ApplyResponse, never> = ok({ type: 'empty' });
 
 export class Applier {
-  private readonly state: AppliedState;
+  private state: AppliedState;
   private readonly ports: ApplierPorts;
   private readonly leaseExists: LeaseExists = (id) => this.state.lessor.exists(id);
   private applied: number;
@@ -87,8 +87,22 @@ export class Applier {
     return this.applied;
   }
 
-  /** Applies the entry that follows the last one. Throws InvariantError for an entry that no correct member can have committed. */
+  /** Goes on with another state, which came with a snapshot and holds everything through `applied`. */
+  replace(state: AppliedState, applied: number): void {
+    this.state = state;
+    this.applied = applied;
+  }
+
+  /**
+   * Applies the entry that follows the last one. Throws InvariantError for an entry that no correct member can have committed. A
+   * database may be ahead of the snapshot that it came with: entries that it holds already are passed over.
+   */
   apply(entry: Entry): void {
+    if (entry.index <= this.applied) {
+      if (entry.type === entryType.confChange)
+        this.ports.confChange(decodeConfChange(new Reader(entry.data ?? new Uint8Array(0))), false);
+      return;
+    }
     invariant(entry.index === this.applied + 1, `entry ${entry.index} follows applied index ${this.applied}`);
     switch (entry.type) {
       case entryType.normal:

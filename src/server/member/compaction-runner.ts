@@ -21,7 +21,7 @@ interface Waiter {
 }
 
 export class CompactionRunner {
-  private readonly state: MemberState;
+  private state: MemberState;
   private readonly restMs: number;
   private readonly ports: CompactionPorts;
   /** In ascending order of their revisions. */
@@ -50,6 +50,13 @@ export class CompactionRunner {
     if (compactRevision <= finishedCompactRevision) return;
     this.ports.logger.info('resume scheduled compaction', { 'scheduled-compact-revision': compactRevision });
     this.wake();
+  }
+
+  /** Goes on with another state: what waits for the old one is over. */
+  replace(state: MemberState): void {
+    this.state = state;
+    for (const { done } of this.waiting.splice(0)) done();
+    this.resume();
   }
 
   stop(): void {

@@ -6,7 +6,7 @@
  * and the responses that need durability are stepped or sent when the WAL says so (etcd-io/raft, AsyncStorageWrites).
  */
 import type { Result } from '../../base/result.ts';
-import { type Entry, type HardState, type Message, messageType } from '../../proto/raftpb.ts';
+import { type Entry, type HardState, type Message, messageType, type Snapshot } from '../../proto/raftpb.ts';
 import type { RaftConfig } from '../../raft/config.ts';
 import { RawNode } from '../../raft/raw-node.ts';
 import type { MemoryStorage } from '../../raft/storage.ts';
@@ -35,6 +35,11 @@ export interface DriverPorts {
   mayApply(): boolean;
   /** Applies committed entries, in order, each exactly once. */
   apply(entries: readonly Entry[]): void;
+  /**
+   * Makes a snapshot that the leader sent, and the hard state that goes with it, durable, and puts its database in the place of this
+   * member's. Rejects if the disk fails.
+   */
+  install(snapshot: Snapshot, hardState: HardState | null): Promise<void>;
   readStates(states: readonly ReadState[]): void;
   leaderChanged(change: LeaderChange): void;
   /** The leader, the term or the role is another. */
@@ -63,6 +68,10 @@ export class RaftDriver {
   private savedState: HardState;
   /** A commit index that is not yet in the WAL: it needs no sync of its own, so it waits for a save that does, or a tick. */
   private lazyState: HardState | null = null;
+  /** A snapshot is being put in place. */
+  private installing = false;
+  /** What was to be saved since. */
+  private heldAppends: Message[] = [];
   private savesInFlight = 0;
   /** Responses that wait for the saves in flight, though they brought nothing to save. */
   private afterSaves: { readonly saves: number; readonly responses: readonly Message[] }[] = [];
@@ -225,6 +234,14 @@ export class RaftDriver {
   }
 
   private append(message: Message): void {
+    if (this.installing) {
+      this.heldAppends.push(message);
+      return;
+    }
+    if (message.snapshot !== null) {
+      this.install(message, message.snapshot);
+      return;
+    }
     const state = hardStateOf(message);
     const voted = state !== null && (state.term !== this.savedState.term || state.vote !== this.savedState.vote);
     if (message.entries.length === 0 && !voted) {
@@ -240,6 +257,37 @@ export class RaftDriver {
     this.lazyState = null;
     const { entries, responses } = message;
     this.save(toSave, entries, true, responses);
+  }
+
+  /** Nothing is saved after it until it is in place, and Raft does not hear that it is stored before. */
+  private install(message: Message, snapshot: Snapshot): void {
+    const state = hardStateOf(message);
+    if (state !== null) this.savedState = state;
+    const toSave = state ?? this.lazyState;
+    this.lazyState = null;
+    this.installing = true;
+    this.ports.install(snapshot, toSave).then(
+      () => {
+        if (this.stopped) return;
+        this.installing = false;
+        this.storage.applySnapshot(snapshot);
+        if (toSave !== null) this.storage.setHardState(toSave);
+        if (message.entries.length > 0) this.save(null, message.entries, true, message.responses);
+        else this.deliver(message.responses);
+        for (const held of this.heldAppends.splice(0)) this.append(held);
+        this.wake();
+      },
+      (error: unknown) => {
+        if (this.stopped) return;
+        this.stopped = true;
+        this.ports.diskFailed(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  }
+
+  /** Writes the commit index, as far as it is known, before anything that the WAL is given after this. */
+  saveCommit(): void {
+    this.flushLazyState();
   }
 
   private save(

@@ -1,12 +1,20 @@
 /**
  * One etcd member: it joins the Raft driver, the WAL, the applier and the peers into what the services ask of it (MemberApi).
  */
-import type { Clock, Random, Timer } from '../../base/ports.ts';
+import { dirname } from 'node:path';
+import type { Clock, Disk, Random, Timer } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { encodeCompactionRequest } from '../../proto/etcdserverpb-kv-requests.ts';
 import { alarmAction, alarmRequest, alarmType } from '../../proto/etcdserverpb-maintenance.ts';
 import { encodeInternalRequest, internalField } from '../../proto/raft-internal.ts';
-import type { ConfChange, Entry, Message } from '../../proto/raftpb.ts';
+import {
+  type ConfChange,
+  type Entry,
+  type HardState,
+  type Message,
+  messageType,
+  type Snapshot,
+} from '../../proto/raftpb.ts';
 import { MemoryStorage } from '../../raft/storage.ts';
 import type { ReadState } from '../../raft/types.ts';
 import { Applier } from '../apply/applier.ts';
@@ -18,7 +26,8 @@ import { type RpcError, rpcErrors } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
-import { pendingBytesMax } from '../storage/backend/backend.ts';
+import { type Backend, pendingBytesMax } from '../storage/backend/backend.ts';
+import { adoptSnapshotDatabase } from '../storage/snapshot/snapshot-databases.ts';
 import type { BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { ClusterChanges, schemaVersionFor, shortVersion } from './cluster-changes.ts';
@@ -27,14 +36,15 @@ import { Connections } from './connections.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import { Elections } from './elections.ts';
 import type { MemberMetrics } from './member-metrics.ts';
-import type { OpenedMember } from './open.ts';
+import { databasePath, type OpenedMember } from './open.ts';
 import { Proposals } from './proposals.ts';
 import { proposeClusterVersion, publish } from './publisher.ts';
 import { raftConfig } from './raft-config.ts';
 import { raftLogger } from './raft-logger.ts';
 import { ReadBarrier } from './read-barrier.ts';
 import { RequestIds } from './request-id.ts';
-import type { MemberState } from './state.ts';
+import { Snapshots } from './snapshots.ts';
+import { MemberState } from './state.ts';
 import { VersionMonitor } from './version-monitor.ts';
 
 /** The version that this member speaks and tells, everywhere. */
@@ -63,6 +73,9 @@ export interface MemberPorts {
   failed(error: Error): void;
   /** The cluster removed this member for good. */
   removed(): void;
+  readonly disk: Disk;
+  /** Opens the database at a path. */
+  openDatabase(path: string): Promise<Result<Backend, string>>;
   /** The leader, the term or the role of this member is another. */
   raftChanged?(): void;
 }
@@ -90,7 +103,7 @@ export class Member implements MemberApi {
   readonly clusterId: bigint;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
-  private readonly state: MemberState;
+  private state: MemberState;
   private readonly config: EtcdConfig;
   private readonly ports: MemberPorts;
   private readonly logger: Logger;
@@ -107,6 +120,9 @@ export class Member implements MemberApi {
   private readonly changes: ClusterChanges;
   private readonly compactions: CompactionRunner;
   private readonly autoCompaction: AutoCompaction;
+  /** The log in memory. */
+  private readonly raftLog = new MemoryStorage();
+  private readonly snapshots: Snapshots;
   /** When this member last became the leader. */
   private electedMs: number | null = null;
   private firstCommitTerm = 0;
@@ -187,8 +203,27 @@ export class Member implements MemberApi {
       compact: (revision) => this.compactTo(revision),
     });
     this.driver = this.createDriver();
-    this.state.onCommitted = () => this.driver.resumeApplying();
-    this.state.backend.onFailed = ({ message, cause }) => ports.failed(new Error(message, { cause }));
+    this.snapshots = new Snapshots(
+      {
+        snapshotCount: config.snapshotCount,
+        catchupEntries: config.snapshotCatchupEntries,
+        maxSnapshots: config.maxSnapshots,
+        maxWals: config.maxWals,
+      },
+      log.snapshot?.metadata.index ?? 0,
+      {
+        clock: ports.clock,
+        disk: ports.disk,
+        logger: ports.logger.at('member/snapshots.ts'),
+        wal: log.wal,
+        directory: dirname(databasePath(config)),
+        storage: this.raftLog,
+        state: () => this.state,
+        saveCommit: () => this.driver.saveCommit(),
+        failed: ports.failed,
+      },
+    );
+    this.watchState();
     this.elections = new Elections(log.memberId, config, {
       clock: ports.clock,
       random: ports.random,
@@ -200,13 +235,13 @@ export class Member implements MemberApi {
   }
 
   private createDriver(): RaftDriver {
-    const { config, log, ports } = this;
-    const storage = new MemoryStorage();
+    const { config, log, ports, raftLog: storage } = this;
+    if (log.snapshot !== null) storage.applySnapshot(log.snapshot);
     storage.append(log.entries);
     storage.setHardState(log.hardState);
     // The database is as good as a snapshot: what it holds is not replayed, and who votes then is known.
     const { applied, confState } = this.state;
-    if (applied.index > 0) storage.createSnapshot(applied.index, confState, null);
+    if (applied.index > (log.snapshot?.metadata.index ?? 0)) storage.createSnapshot(applied.index, confState, null);
     return new RaftDriver(
       raftConfig(log.memberId, config, storage, applied.index, raftLogger(ports.logger), ports.random),
       storage,
@@ -215,15 +250,21 @@ export class Member implements MemberApi {
         wal: log.wal,
         schedule: ports.schedule,
         soon: ports.soon,
-        send: (messages) => this.connections.transport?.send(messages),
+        send: (messages) => this.send(messages),
         mayApply: () => this.state.backend.pendingBytes <= pendingBytesMax,
         apply: (entries) => this.apply(entries),
+        install: (snapshot, hardState) => this.install(snapshot, hardState),
         readStates: (states) => this.readStates(states),
         leaderChanged: (change) => this.leaderChanged(change),
         raftChanged: () => ports.raftChanged?.(),
         diskFailed: (error) => ports.failed(error),
       },
     );
+  }
+
+  private watchState(): void {
+    this.state.onCommitted = () => this.driver.resumeApplying();
+    this.state.backend.onFailed = ({ message, cause }) => this.ports.failed(new Error(message, { cause }));
   }
 
   get store(): KvStore {
@@ -299,6 +340,12 @@ export class Member implements MemberApi {
   raftView(): RaftView {
     const { raftState, term, lead: leader, commit: committed } = this.driver.node.basicStatus();
     return { role: roles[raftState], term, leader, lastIndex: this.driver.node.lastIndex(), committed };
+  }
+
+  /** Closes the database, when everything else has stopped. */
+  async closeState(): Promise<void> {
+    await this.snapshots.stop();
+    await this.state.backend.close();
   }
 
   /** Stops Raft and answers everyone who waits. The transport and the WAL are their owners' to close. */
@@ -435,12 +482,90 @@ export class Member implements MemberApi {
     const last = entries[entries.length - 1];
     if (last === undefined) return;
     for (const entry of entries) this.applier.apply(entry);
-    this.state.mark(last.index, last.term);
+    if (last.index > this.state.applied.index) this.state.mark(last.index, last.term);
+    else this.state.markAgain();
+    this.snapshots.applied();
     this.barrier.applied(last.index);
     if (this.isLeader() && this.firstCommitTerm < this.driver.raftTerm && last.term === this.driver.raftTerm) {
       this.firstCommitTerm = this.driver.raftTerm;
       this.barrier.retryNow();
       this.monitor.check();
+    }
+  }
+
+  private send(messages: readonly Message[]): void {
+    const { transport } = this.connections;
+    if (transport === null) return;
+    if (!messages.some(isSnapshot)) {
+      transport.send(messages);
+      return;
+    }
+    transport.send(messages.filter((message) => !isSnapshot(message)));
+    for (const message of messages) if (isSnapshot(message)) void this.sendSnapshot(message, transport);
+  }
+
+  private async sendSnapshot(message: Message, transport: PeerTransport): Promise<void> {
+    try {
+      await transport.sendSnapshot(await this.snapshots.outgoing(message));
+    } catch (error) {
+      const to = formatId(message.to);
+      this.logger.warn('failed to make a snapshot for a follower', { 'remote-peer-id': to, error: String(error) });
+      this.reportSnapshot(message.to, false);
+    }
+  }
+
+  /** Stores a database that the leader sends; Raft sees the message after it. */
+  receiveSnapshot(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
+    return this.snapshots.receive(message, database);
+  }
+
+  /** Reads are answered from the old state until the new one is whole. */
+  private async install(snapshot: Snapshot, hardState: HardState | null): Promise<void> {
+    const { config, ports, snapshots } = this;
+    const logger = ports.logger.at('member/snapshots.ts');
+    const { index, term } = snapshot.metadata;
+    const fields = {
+      'current-snapshot-index': this.raftLog.firstIndex() - 1,
+      'current-applied-index': this.applier.appliedIndex,
+      'incoming-leader-snapshot-index': index,
+      'incoming-leader-snapshot-term': term,
+    };
+    logger.info('applying snapshot', fields);
+    await snapshots.store(snapshot, hardState);
+    const path = databasePath(config);
+    await adoptSnapshotDatabase(ports.disk, dirname(path), index, path);
+    const backend = await ports.openDatabase(path);
+    if (!backend.ok) throw new Error(`cannot open the database of the snapshot at index ${index}: ${backend.error}`);
+    const old = this.state;
+    const state = new MemberState(backend.value, this.clusterId, this.memberId, config, old.membership);
+    await state.restore(backend.value, () => new Promise((done) => ports.schedule(done)));
+    logger.info('applySnapshot: opened snapshot backend', { 'consistent-index': state.applied.index });
+    old.onCommitted = () => {};
+    await old.backend.close();
+    if (this.stopped) {
+      await backend.value.close();
+      return;
+    }
+    this.state = state;
+    this.applier.replace(state, state.applied.index);
+    this.watchState();
+    this.compactions.replace(state);
+    this.updatePeers();
+    this.updateSchema();
+    await snapshots.installed();
+    this.barrier.applied(index);
+    logger.info('applied snapshot', fields);
+  }
+
+  /** The transport talks to the members that there are now. */
+  private updatePeers(): void {
+    const { transport } = this.connections;
+    if (transport === null) return;
+    const members = this.membership.members().filter(({ id }) => id !== this.memberId);
+    for (const id of transport.peerIds()) if (!members.some((member) => member.id === id)) transport.removePeer(id);
+    for (const { id, peerUrls } of members) {
+      if (transport.peerIds().includes(id)) transport.updatePeer(id, peerUrls);
+      else transport.addPeer(id, peerUrls);
     }
   }
 
@@ -509,4 +634,8 @@ export class Member implements MemberApi {
         : this.connections.connectedSince(leader, startedMs);
     return connected ? rpcErrors.timeout : rpcErrors.timeoutDueToConnectionLost;
   }
+}
+
+function isSnapshot(message: Message): boolean {
+  return message.type === messageType.snap;
 }

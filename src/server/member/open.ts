@@ -6,7 +6,7 @@ import type { RequestOptions } from 'node:https';
 import { dirname, join } from 'node:path';
 import type { Clock, Disk } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import type { Entry, HardState } from '../../proto/raftpb.ts';
+import type { Entry, HardState, Snapshot } from '../../proto/raftpb.ts';
 import {
   type BootstrapConfig,
   type BootstrapIdentity,
@@ -16,9 +16,18 @@ import {
 } from '../cluster/bootstrap.ts';
 import { parseInitialCluster } from '../cluster/peer-urls.ts';
 import { fetchMembersOverHttp, resolveHostOverDns } from '../cluster/remote-members.ts';
+import { hasV2UserData } from '../cluster/v2-store.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Backend } from '../storage/backend/backend.ts';
+import { readMark } from '../storage/schema/meta.ts';
+import {
+  adoptSnapshotDatabase,
+  removeCutOffTransfers,
+  snapshotDatabasePath,
+} from '../storage/snapshot/snapshot-databases.ts';
+import { loadNewestSnapshot } from '../storage/snapshot/snapshot-files.ts';
+import { validSnapshots } from '../storage/wal/read.ts';
 import { Wal, type WalOptions, walExists } from '../storage/wal/wal.ts';
 import { MemberState } from './state.ts';
 
@@ -26,7 +35,9 @@ import { MemberState } from './state.ts';
 export interface OpenedLog extends BootstrapIdentity {
   readonly wal: Wal;
   readonly hardState: HardState;
-  /** From index 1 on, without gaps. */
+  /** The newest on disk that the log knows, null if there is none. */
+  readonly snapshot: Snapshot | null;
+  /** What follows the snapshot, or everything from index 1 on, without gaps. */
   readonly entries: readonly Entry[];
   /** False if the member founded its cluster just now. */
   readonly restarted: boolean;
@@ -57,7 +68,7 @@ export function walFolder(config: EtcdConfig): string {
 }
 
 /** etcd's `db`. */
-function databasePath(config: Pick<EtcdConfig, 'dataDir'>): string {
+export function databasePath(config: Pick<EtcdConfig, 'dataDir'>): string {
   return join(config.dataDir, 'member', 'snap', 'db');
 }
 
@@ -83,11 +94,40 @@ export async function openMember(
     if (database.ok) await database.value.close();
     return log.ok ? err(database.ok ? '' : database.error) : log;
   }
-  const restored = await restoreState(config, from, log.value, database.value);
+  const current = await currentDatabase(from, path, log.value.snapshot, database.value, logger);
+  if (!current.ok) {
+    await log.value.wal.close();
+    return current;
+  }
+  const restored = await restoreState(config, from, log.value, current.value);
   if (restored.ok) return restored;
   await log.value.wal.close();
-  await database.value.close();
+  await current.value.close();
   return err(`cannot start from database ${path}: ${restored.error}`);
+}
+
+/**
+ * The database that belongs to the log: one that came with the newest snapshot takes the place of one that ends before it, as a crash in
+ * the midst of installing it leaves them. On an error nothing is open.
+ */
+async function currentDatabase(
+  from: MemberDisk,
+  path: string,
+  snapshot: Snapshot | null,
+  database: Backend,
+  logger: Logger,
+): Promise<Result<Backend, string>> {
+  if (snapshot === null || readMark(database).index >= snapshot.metadata.index) return ok(database);
+  const { index } = snapshot.metadata;
+  await database.close();
+  const arrived = snapshotDatabasePath(dirname(path), index);
+  if (!(await from.disk.exists(arrived))) {
+    const problem = "failed to find database snapshot file (snap: snapshot file doesn't exist)";
+    return err(`${problem}: ${path} ends before the snapshot at index ${index}, and ${arrived} is missing`);
+  }
+  logger.info('Recovering from snapshot backend', { path: arrived });
+  await adoptSnapshotDatabase(from.disk, dirname(path), index, path);
+  return from.openDatabase(path);
 }
 
 async function restoreState(
@@ -104,14 +144,14 @@ async function restoreState(
   }
   const { index, term } = state.applied;
   if (index === 0) return ok({ ...log, state });
-  const entry = log.entries[index - 1];
-  if (entry === undefined) {
-    return err(
-      `it holds the state after entry ${index}, but the log ends with ${log.entries.length}: is a part of it lost?`,
-    );
+  const start = log.snapshot?.metadata ?? { index: 0, term: 0 };
+  const logTerm = index === start.index ? start.term : log.entries[index - start.index - 1]?.term;
+  if (logTerm === undefined) {
+    const end = start.index + log.entries.length;
+    return err(`it holds the state after entry ${index}, but the log ends with ${end}: is a part of it lost?`);
   }
-  if (term !== 0 && entry.term !== term) {
-    return err(`it holds the state after entry ${index} of term ${term}, which is of term ${entry.term} in the log`);
+  if (term !== 0 && logTerm !== term) {
+    return err(`it holds the state after entry ${index} of term ${term}, which is of term ${logTerm} in the log`);
   }
   // Only what is committed is applied. But the log learns late, or not at all before a crash, how far that is.
   const hardState = { ...log.hardState, commit: Math.max(log.hardState.commit, index) };
@@ -127,7 +167,7 @@ async function openLog(
   toPeers: () => RequestOptions,
 ): Promise<Result<OpenedLog, string>> {
   const folder = walFolder(config);
-  if (await walExists(disk, folder)) return reopen(disk, folder, logger, walOptions);
+  if (await walExists(disk, folder)) return reopen(disk, folder, dirname(databasePath(config)), logger, walOptions);
   if (config.initialClusterState === 'existing') {
     return err(
       'joining a running cluster (--initial-cluster-state=existing) is not supported by this version: start the member as part of a new cluster, or restart it on its own data directory',
@@ -139,14 +179,41 @@ async function openLog(
 async function reopen(
   disk: Disk,
   folder: string,
+  snapshotFolder: string,
   logger: Logger,
   options: WalOptions,
 ): Promise<Result<OpenedLog, string>> {
-  const opened = await Wal.open(disk, folder, { index: 0, term: 0 }, options);
+  await removeCutOffTransfers(disk, snapshotFolder);
+  const snapshot = await newestSnapshot(disk, folder, snapshotFolder, logger);
+  if (!snapshot.ok) return snapshot;
+  const { index, term } = snapshot.value?.metadata ?? { index: 0, term: 0 };
+  const opened = await Wal.open(disk, folder, { index, term }, options);
   if (!opened.ok) return err(opened.error.message);
   const { wal, metadata, hardState, entries, repaired } = opened.value;
   if (repaired !== null) logger.warn('repaired the WAL', { repair: repaired });
-  return ok({ ...decodeWalMetadata(metadata), wal, hardState, entries, restarted: true });
+  return ok({ ...decodeWalMetadata(metadata), wal, hardState, entries, snapshot: snapshot.value, restarted: true });
+}
+
+/** Null if there is none; then the log is read from its beginning. */
+async function newestSnapshot(
+  disk: Disk,
+  folder: string,
+  snapshotFolder: string,
+  logger: Logger,
+): Promise<Result<Snapshot | null, string>> {
+  if (!(await disk.list(snapshotFolder)).some((name) => name.endsWith('.snap'))) return ok(null);
+  const known = await validSnapshots(disk, folder);
+  if (!known.ok) return err(known.error.message);
+  const loaded = await loadNewestSnapshot(disk, snapshotFolder, ({ metadata }) =>
+    known.value.some(({ index, term }) => index === metadata.index && term === metadata.term),
+  );
+  for (const { path, reason } of loaded.broken) logger.warn('renamed a broken snapshot file', { path, error: reason });
+  const { snapshot } = loaded;
+  if (snapshot === null) return ok(null);
+  if (snapshot.data !== null && hasV2UserData(snapshot.data))
+    return err('detected disallowed custom content in v2store for stage --v2-deprecation=write-only');
+  logger.info('loaded snapshot', { 'snapshot-index': snapshot.metadata.index });
+  return ok(snapshot);
 }
 
 async function found(
@@ -175,5 +242,5 @@ async function found(
   const wal = await Wal.create(disk, folder, encodeWalMetadata({ memberId, clusterId }), options);
   const problem = await new Promise<Error | null>((done) => wal.save(hardState, entries, true, done));
   if (problem !== null) return err(`cannot write ${folder}: ${problem.message}`);
-  return ok({ memberId, clusterId, wal, hardState, entries, restarted: false });
+  return ok({ memberId, clusterId, wal, hardState, entries, snapshot: null, restarted: false });
 }

@@ -44,18 +44,13 @@ export class MemberState {
   private raftMembers: ConfState = emptyConfState;
   private schema = '';
 
-  /** Over an empty database; to be followed by `restore`. */
-  constructor(backend: Backend, clusterId: bigint, localId: bigint, config: StateConfig) {
+  /** Over an empty database; to be followed by `restore`. With the membership of an earlier state, it takes that one over. */
+  constructor(backend: Backend, clusterId: bigint, localId: bigint, config: StateConfig, membership?: Membership) {
     const { maxLearners, quotaBackendBytes, compactionBatchLimit } = config;
     this.current = backend;
-    this.membership = new Membership({
-      clusterId,
-      localId,
-      members: [],
-      removed: [],
-      version: null,
-      learnersMax: maxLearners,
-    });
+    this.membership =
+      membership ??
+      new Membership({ clusterId, localId, members: [], removed: [], version: null, learnersMax: maxLearners });
     this.store = new KvStore(backend, { compactionBatchRecords: compactionBatchLimit || defaultCompactionBatch });
     this.cluster = new ClusterBooks(this.membership, backend);
     this.alarms = new Alarms(backend);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { messageType, newMessage } from '../../../src/proto/raftpb.ts';
+import { type ConfState, emptyConfState, entryType, messageType, newMessage } from '../../../src/proto/raftpb.ts';
 import { DriverBench, lead } from '../../support/driver-bench.ts';
 
 describe('the driver', () => {
@@ -57,6 +57,42 @@ describe('the driver', () => {
     expect(follower.sentOf(messageType.appResp).map((message) => message.index)).toEqual([4]);
   });
 
+  it('saves and acknowledges nothing after a snapshot before that is in place', async () => {
+    const bench = new DriverBench(3n, [1n, 2n, 3n]);
+    const snapshot = { data: null, metadata: { index: 10, term: 2, confState: confStateOf([1n, 2n, 3n]) } };
+    bench.driver.step(newMessage(messageType.snap, 1n, 3n, { term: 2, snapshot }));
+    bench.turn();
+    const entry = { index: 11, term: 2, type: entryType.normal, data: Buffer.from('a') };
+    bench.driver.step(
+      newMessage(messageType.app, 1n, 3n, { term: 2, index: 10, logTerm: 2, entries: [entry], commit: 11 }),
+    );
+    bench.turn();
+    expect(bench.installs.map((install) => [install.snapshot.metadata.index, install.hardState?.commit])).toEqual([
+      [10, 10],
+    ]);
+    expect(bench.saves).toEqual([]);
+    expect(bench.sentOf(messageType.appResp)).toEqual([]);
+    bench.installs[0]?.done();
+    await Promise.resolve();
+    expect(bench.sentOf(messageType.appResp).map((message) => message.index)).toEqual([10]);
+    expect(bench.saves.map((save) => save.entries.map(({ index }) => index))).toEqual([[11]]);
+    bench.disk();
+    expect(bench.sentOf(messageType.appResp).map((message) => message.index)).toEqual([10, 11]);
+    bench.turn();
+    expect(bench.applied.map(({ index }) => index)).toEqual([1, 2, 3, 11]);
+  });
+
+  it('ends when a snapshot cannot be put in place', async () => {
+    const bench = new DriverBench(3n, [1n, 2n, 3n]);
+    const snapshot = { data: null, metadata: { index: 10, term: 2, confState: confStateOf([1n, 2n, 3n]) } };
+    bench.driver.step(newMessage(messageType.snap, 1n, 3n, { term: 2, snapshot }));
+    bench.turn();
+    bench.installs[0]?.fail(new Error('no space'));
+    await Promise.resolve();
+    expect(bench.failures.map((error) => error.message)).toEqual(['no space']);
+    expect(bench.sentOf(messageType.appResp)).toEqual([]);
+  });
+
   it('does not sync for a commit index alone, and writes it with the next tick', () => {
     const bench = new DriverBench(1n, [1n]);
     lead(bench);
@@ -97,3 +133,7 @@ describe('the driver', () => {
     expect(bench.applied).toHaveLength(before);
   });
 });
+
+function confStateOf(voters: readonly bigint[]): ConfState {
+  return { ...emptyConfState, voters };
+}
