@@ -43,10 +43,15 @@ export interface FabricObservation extends LinkObservation {
   readonly hitBytes: number;
 }
 
-/** A member has three or four to each peer; what is more is refused. */
-const connectionsMax = 1_024;
-/** Connections that live on only because of what is held on them: the oldest goes when there are more. */
-const orphansMax = 64;
+export interface FabricLimits {
+  /** Between members; what is more is refused. */
+  readonly connectionsMax: number;
+  /** Connections that live on only because of what is held on them: the oldest goes when there are more. */
+  readonly orphansMax: number;
+}
+
+/** A member has four or five connections to each peer: two streams, and some that are kept for requests. */
+const defaultLimits: FabricLimits = { connectionsMax: 1_024, orphansMax: 64 };
 const loopback = '127.0.0.1';
 /** A connection that waits for both directions not to be cut. */
 interface WaitingDial {
@@ -67,6 +72,7 @@ export class Fabric {
   readonly #server: Server;
   readonly #password: string;
   readonly #random: Random;
+  readonly #limits: FabricLimits;
   readonly #members = new Map<string, FabricMember>();
   #rules = new Map<string, LinkRule>();
   readonly #counters = new Map<string, Counters>();
@@ -75,19 +81,20 @@ export class Fabric {
   readonly #orphans = new Set<Connection>();
   readonly #waiting = new Set<WaitingDial>();
 
-  private constructor(server: Server, password: string, random: Random) {
+  private constructor(server: Server, password: string, random: Random, limits: FabricLimits) {
     this.#server = server;
     this.#password = password;
     this.#random = random;
+    this.#limits = limits;
     server.on('connection', (socket) => this.#greet(socket));
   }
 
   /** Listens on a free port of 127.0.0.1 for those who know the password. */
-  static listen(password: string, random: Random): Promise<Fabric> {
+  static listen(password: string, random: Random, limits: FabricLimits = defaultLimits): Promise<Fabric> {
     const server = createServer({ noDelay: true, allowHalfOpen: true });
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host: loopback, port: 0 }, () => resolve(new Fabric(server, password, random)));
+      server.listen({ host: loopback, port: 0 }, () => resolve(new Fabric(server, password, random, limits)));
     });
   }
 
@@ -156,7 +163,8 @@ export class Fabric {
     socket.once('close', () => this.#sockets.delete(socket));
     // What there is to do about an error is done on `close`.
     socket.on('error', () => {});
-    if (this.#sockets.size > 2 * connectionsMax) {
+    // Two for each connection, and as many that are not yet one.
+    if (this.#sockets.size > 4 * this.#limits.connectionsMax) {
       socket.destroy();
       return;
     }
@@ -202,19 +210,21 @@ export class Fabric {
       if (this.#waiting.has(dial)) return;
       this.#waiting.add(dial);
       this.#count(from, to.name, 'hit', { messages: 1, bytes: 0 });
-      // Reading is how a dialer that gives up is noticed.
+      // Reading is how a dialer that gives up is noticed; before it has its answer it has nothing to say.
+      dialer.once('data', () => dialer.destroy());
       dialer.once('end', () => dialer.destroy());
       dialer.once('close', () => this.#waiting.delete(dial));
       dialer.resume();
       return;
     }
     this.#waiting.delete(dial);
-    if (order === 'refuse' || this.#connections.size >= connectionsMax) {
+    if (order === 'refuse' || this.#connections.size >= this.#limits.connectionsMax) {
       this.#count(from, to.name, 'hit', { messages: 1, bytes: 0 });
       refuse(dialer, socksReply.connectionRefused);
       return;
     }
     dialer.pause();
+    dialer.removeAllListeners('data');
     dialer.removeAllListeners('end');
     this.#connect(dial);
   }
@@ -253,7 +263,7 @@ export class Fabric {
       orphaned: () => {
         this.#orphans.add(connection());
         const [oldest] = this.#orphans;
-        if (this.#orphans.size > orphansMax && oldest !== undefined) oldest.destroy();
+        if (this.#orphans.size > this.#limits.orphansMax && oldest !== undefined) oldest.destroy();
       },
       gone: () => {
         this.#connections.delete(connection());

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { seededRandom } from '../../../src/base/prng.ts';
-import type { FabricMember } from '../../../src/chaos/fabric/fabric.ts';
+import type { FabricLimits, FabricMember } from '../../../src/chaos/fabric/fabric.ts';
 import { Fabric } from '../../../src/chaos/fabric/fabric.ts';
 
 export const password = 'secret';
@@ -67,8 +67,8 @@ export class FakeCluster {
     this.members = members;
   }
 
-  static async start(count: number, tls = false): Promise<FakeCluster> {
-    const fabric = await Fabric.listen(password, seededRandom(7));
+  static async start(count: number, tls = false, limits?: FabricLimits): Promise<FakeCluster> {
+    const fabric = await Fabric.listen(password, seededRandom(7), limits);
     const members: FabricMember[] = [];
     const cluster = new FakeCluster(fabric, members);
     for (let at = 1; at <= count; at++) {

@@ -262,6 +262,35 @@ describe('a fabric between members', () => {
     await new Promise((resolve) => (server.over === null ? server.socket.once('end', resolve) : resolve(null)));
   });
 
+  it('keeps so many connections of the dead, and lets the oldest go', async () => {
+    cluster = await FakeCluster.start(2, false, { connectionsMax: 10, orphansMax: 2 });
+    set([cut('m1', 'm2')]);
+    const servers: End[] = [];
+    for (let at = 1; at <= 3; at++) {
+      const { dialer, server } = await cluster.connect('m1', 'm2');
+      dialer.socket.end(post(`message ${at}`));
+      while (counters('m1', 'm2').hit < at) await passed(1);
+      servers.push(server);
+    }
+    await servers[0]?.ended;
+    expect(servers.map((one) => one.over !== null)).toEqual([true, false, false]);
+    set([]);
+    await Promise.all([servers[1]?.until('message 2'), servers[2]?.until('message 3')]);
+    expect(servers[0]?.text).toBe('');
+  });
+
+  it('refuses more connections than it is meant for', async () => {
+    cluster = await FakeCluster.start(2, false, { connectionsMax: 2, orphansMax: 2 });
+    const { dialer } = await cluster.connect('m1', 'm2');
+    await cluster.connect('m1', 'm2');
+    const refused = await cluster.greet('m1', '192.0.2.2', cluster.member('m2').port);
+    await refused.ended;
+    expect(refused.received[5]).toBe(5);
+    dialer.socket.end();
+    await dialer.ended;
+    await cluster.connect('m1', 'm2');
+  });
+
   it('passes the end of either side on', async () => {
     cluster = await FakeCluster.start(2);
     for (const side of ['dialer', 'server'] as const) {
