@@ -94,6 +94,17 @@ const pureFolders = [
   'src/supervisor/procfile',
   'src/supervisor/export',
   'src/supervisor/env-file',
+  ...[
+    'event-text',
+    'leader-periods',
+    'leadership',
+    'links',
+    'member-facts',
+    'metrics-text',
+    'raft-lines',
+    'sharing',
+    'zap',
+  ].map((file) => `src/supervisor/observe/${file}.ts`),
 ];
 const impure =
   /\b(?:setTimeout|setInterval|setImmediate|queueMicrotask|Math\.random|Date\.now|new Date|performance\.now|process\.(?:env|hrtime|nextTick))\b/;

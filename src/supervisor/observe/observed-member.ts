@@ -9,7 +9,7 @@ import { ended, restarted, unknownMember, withAdmin, withClaim, withMetrics, wit
 import { meanRtt, readMetrics } from './metrics-text.ts';
 import type { Role } from './model.ts';
 import type { RaftLine } from './raft-lines.ts';
-import { raftLines } from './raft-lines.ts';
+import { identityLine, raftLines } from './raft-lines.ts';
 
 /** Asks an etcd from outside. Nothing rejects; the errors say why there is no answer. */
 export interface Probe {
@@ -141,14 +141,13 @@ export class ObservedMember {
   /** A block of whole lines of its output. */
   hear(block: Buffer): void {
     if (this.#tells || !this.#running) return; // its admin socket says the same, and in order
+    const identity = this.#identity === null ? identityLine(block) : null;
+    if (identity !== null) this.#identify(identity.member, identity.cluster);
     const lines = raftLines(block);
     if (lines.length === 0) return;
     this.#heardMs = performance.now();
-    for (const line of lines) {
-      if (line.type === 'identity') this.#identify(line.member, line.cluster);
-      else if (this.#identity === null) this.#pending = [...this.#pending, line].slice(-pendingLinesMax);
-      else this.#read(line, this.#identity.cluster);
-    }
+    if (this.#identity === null) this.#pending = [...this.#pending, ...lines].slice(-pendingLinesMax);
+    else for (const line of lines) this.#read(line, this.#identity.cluster);
     this.#listener.onFacts();
   }
 
@@ -247,7 +246,7 @@ export class ObservedMember {
   }
 
   #read(line: RaftLine, cluster: string): void {
-    if (line.type === 'identity' || line.member !== this.#identity?.member) return;
+    if (line.member !== this.#identity?.member) return;
     const nowMs = Date.now();
     const isNow = line.ts !== null && line.ts <= nowMs && line.ts > nowMs - logLagMaxMs;
     const claim: Omit<Claim, 'process' | 'member' | 'cluster'> = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { raftLines } from '../../../src/supervisor/observe/raft-lines.ts';
+import { identityLine, raftLines } from '../../../src/supervisor/observe/raft-lines.ts';
 
 /** As etcd 3.6.5 wrote them. */
 const lines36 = [
@@ -26,10 +26,11 @@ function block(...lines: readonly string[]): Buffer {
 
 describe('raftLines', () => {
   it('finds who a member of etcd 3.6 is, its roles and its leader', () => {
-    const found = raftLines(block('before', ...lines36, 'after'));
+    const lines = block('before', ...lines36, 'after');
+    const found = raftLines(lines);
     const member = '4b8bda9770f65da0';
+    expect(identityLine(lines)).toEqual({ member, cluster: 'bb38a82238674339' });
     expect(found.map(({ ts, ...rest }) => rest)).toEqual([
-      { type: 'identity', member, cluster: 'bb38a82238674339' },
       { type: 'role', member, role: 'follower', term: 1 },
       { type: 'role', member, role: 'pre-candidate', term: 1 },
       { type: 'role', member, role: 'leader', term: 2 },
@@ -40,8 +41,8 @@ describe('raftLines', () => {
 
   it('reads the lines of etcd 3.4, which are no JSON', () => {
     const member = '7a2090dece8933d9';
+    expect(identityLine(block(...lines34))).toEqual({ member, cluster: '2942d3655bdb573b' });
     expect(raftLines(block(...lines34))).toEqual([
-      { type: 'identity', member, cluster: '2942d3655bdb573b', ts: null },
       { type: 'role', member, role: 'candidate', term: 2, ts: null },
       { type: 'leader', member, leader: '0', term: 3, ts: null },
       { type: 'leader', member, leader: '2', term: 4, ts: null },
@@ -49,19 +50,22 @@ describe('raftLines', () => {
   });
 
   it('takes no other line for one of Raft', () => {
-    expect(
-      raftLines(
+    for (const find of [raftLines, (lines: Buffer) => [identityLine(lines)].filter((found) => found !== null)]) {
+      const found = find(
         block(
           '1 became leader at term 2',
           '{"level":"info","msg":"1 became king at term 2"}',
           '{"level":"info","msg":"x 1 became leader at term 2"}',
           '{"level":"info","msg":"1 became leader at term 2","cut',
           `{"level":"info","msg":"1 became leader at term 2","long":"${'x'.repeat(2_000)}"}`,
-          ' at term ',
+          'raft.node: ',
+          'raft2026/11/22 11:45:42 INFO: raft.node: 1 found leader 2 at term 3',
           'starting member 1 in cluster 2',
+          '{"level":"info","msg":"starting local member","local-member-id":7}',
         ),
-      ),
-    ).toEqual([]);
+      );
+      expect(found).toEqual([]);
+    }
   });
 
   it('costs little where there is nothing to find', () => {
