@@ -21,7 +21,7 @@ const answerTimeoutMs = 1_000;
 /** A transfer takes an election time-out at most; etcd's default is a second, and its largest 50. */
 const transferTimeoutMs = 60_000;
 
-const noOrders: AdminOrders = { links: [], disk: null };
+type FaultOrder = Extract<Order, { op: 'set-links' | 'set-disk' }>;
 
 /** Processes that are given an admin socket are the bundled members; the others are none of its business. */
 export class AdminBackend implements LinkBackend {
@@ -32,6 +32,8 @@ export class AdminBackend implements LinkBackend {
   /** What each member is to do, by names of processes. */
   #links: ReadonlyMap<string, readonly AdminLinkRule[]> = new Map();
   readonly #disks = new Map<string, AdminDiskRule>();
+  /** The orders of each kind that each member has been given last: who has the same already is not told again. */
+  readonly #told = new Map<string, string>();
   /** Counters start anew with each process: what those before counted is added. */
   readonly #totals = new Map<string, { base: number; last: number }>();
 
@@ -107,8 +109,9 @@ export class AdminBackend implements LinkBackend {
     return reply.answer.ok ? ok(undefined) : err(reply.answer.error);
   }
 
-  async observed(): Promise<readonly LinkObservation[]> {
-    const members = this.#processes.all().filter(({ adminSocket }) => adminSocket !== null);
+  async observed(among?: ReadonlySet<string>): Promise<readonly LinkObservation[]> {
+    const isMeant = ({ name, adminSocket }: FaultProcess) => adminSocket !== null && (among?.has(name) ?? true);
+    const members = this.#processes.all().filter(isMeant);
     const statuses = await Promise.all(members.map(async ({ name }) => ({ name, status: await this.#status(name) })));
     const names = new Map([...this.#ids].map(([name, id]) => [id, name]));
     const links = new Map<string, { from: string; to: string; passed: number; hit: number }>();
@@ -163,20 +166,26 @@ export class AdminBackend implements LinkBackend {
   }
 
   /** Sends each member its order, and lays all orders down for those that start later. */
-  async #tellAll(orderFor: (name: string) => Order | null): Promise<Result<void, string>> {
+  async #tellAll(orderFor: (name: string) => FaultOrder | null): Promise<Result<void, string>> {
     const problems = await Promise.all(
       this.#processes.all().map(async (process) => {
         const { name, adminSocket: path } = process;
         const order = orderFor(name);
         if (path === null || order === null) return null;
+        const [kind, text] = [`${order.op} ${name}`, JSON.stringify(order)];
+        if (text === (this.#told.get(kind) ?? JSON.stringify(nothingOf(order.op)))) return null;
         // Before the member is told: one that is not there yet reads them once it listens.
-        writeOrders(path, { links: this.#links.get(name) ?? noOrders.links, disk: this.#disks.get(name) ?? null });
+        writeOrders(path, { links: this.#links.get(name) ?? [], disk: this.#disks.get(name) ?? null });
+        this.#told.set(kind, text);
         if (process.state === 'stopped') return null;
         const asked = askMember(path, order, answerTimeoutMs);
         // One that is suspended finds the order when it goes on.
         if (process.paused) return null;
         const reply = await asked;
         const now = this.#process(name);
+        const isSure = reply.type === 'absent' || (reply.type === 'answer' && reply.answer.ok);
+        // It is told again whatever the next orders are.
+        if (!isSure) this.#told.set(kind, '');
         if (reply.type === 'silent' && now !== undefined && isAwake(now))
           return `${name} did not confirm within ${answerTimeoutMs / 1000} s`;
         return reply.type === 'answer' && !reply.answer.ok ? `${name}: ${reply.answer.error}` : null;
@@ -194,6 +203,11 @@ export class AdminBackend implements LinkBackend {
     this.#totals.set(key, total);
     return total.base + value;
   }
+}
+
+/** What a member does that has never been told anything. */
+function nothingOf(op: FaultOrder['op']): FaultOrder {
+  return op === 'set-links' ? { op, rules: [] } : { op, rule: null };
 }
 
 function isAwake({ state, paused }: FaultProcess): boolean {

@@ -27,8 +27,8 @@ export class AllLinks implements LinkBackend {
     return set.find((one) => !one.ok) ?? ok(undefined);
   }
 
-  async observed(): Promise<readonly LinkObservation[]> {
-    const seen = await Promise.all([this.#members.observed(), this.#fabric.observed()]);
+  async observed(among?: ReadonlySet<string>): Promise<readonly LinkObservation[]> {
+    const seen = await Promise.all([this.#members.observed(among), this.#fabric.observed(among)]);
     return [...seen[0], ...seen[1].filter((link) => !this.#isOwn(link))];
   }
 

@@ -32,7 +32,7 @@ const lookMaxMs = 250;
 export async function baselineOf(effect: FaultEffect, sources: EffectSources): Promise<Baseline> {
   const links = new Map<string, number>();
   if (effect.type === 'links') {
-    for (const { from, to, hit } of await sources.links.observed()) links.set(`${from}>${to}`, hit);
+    for (const { from, to, hit } of await sources.links.observed(endsOf(effect.rules))) links.set(`${from}>${to}`, hit);
   }
   const syncs = effect.type === 'disk' ? ((await sources.disks.syncsHit(effect.name)) ?? 0) : 0;
   const starts = 'name' in effect ? (find(effect.name, sources)?.starts ?? 0) : 0;
@@ -90,10 +90,14 @@ async function linksHit(
   );
   const live = rules.filter(({ from, to }) => awake.has(from) && awake.has(to));
   await links.probe?.(live);
-  const now = new Map((await links.observed()).map(({ from, to, hit }) => [`${from}>${to}`, hit]));
+  const now = new Map((await links.observed(endsOf(rules))).map(({ from, to, hit }) => [`${from}>${to}`, hit]));
   const isHit = ({ from, to }: LinkRule) => (now.get(`${from}>${to}`) ?? 0) > (before.links.get(`${from}>${to}`) ?? 0);
   const isRare = live.some(({ cut, delayMs }) => !cut && delayMs === 0);
   return isRare || links.probe === undefined ? live.some(isHit) : live.length > 0 && live.every(isHit);
+}
+
+function endsOf(rules: readonly LinkRule[]): ReadonlySet<string> {
+  return new Set(rules.flatMap(({ from, to }) => [from, to]));
 }
 
 function find(name: string, { processes }: EffectSources): FaultProcess | undefined {

@@ -47,8 +47,8 @@ export interface LinkBackend {
    * every member that runs; one that starts later gets its rules before it talks to its peers. The error says what could not be done.
    */
   setLinks(rules: readonly LinkRule[]): Promise<Result<void, string>>;
-  /** The counters of the links among those members that can be asked now. */
-  observed(): Promise<readonly LinkObservation[]>;
+  /** The counters of the links among those members that can be asked now; of `among` (names) at least, if it is given. */
+  observed(among?: ReadonlySet<string>): Promise<readonly LinkObservation[]>;
   /**
    * Makes a message travel each of these links, so that a rule shows its effect where nothing is said for the moment (followers do not
    * talk to each other). Absent: there is always something under way.
