@@ -22,7 +22,7 @@ export async function commitBatches(db: BoltDb, batches: readonly Batch[]): Prom
       for (const part of parts) {
         visitOps(part, (number, key, value) => {
           const bucket = buckets[number];
-          invariant(bucket !== undefined, `${number} is a bucket`);
+          if (bucket === undefined) invariant(false, `${number} is a bucket`);
           if (value === null) bucket.delete(key);
           else bucket.put(key, value);
         });

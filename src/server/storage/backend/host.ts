@@ -122,7 +122,7 @@ export class BackendHost implements Backend {
   }
 
   mark(index: number, term: number): void {
-    invariant(index >= this.markedIndex, `marks do not go back, from ${this.markedIndex} to ${index}`);
+    if (index < this.markedIndex) invariant(false, `marks do not go back, from ${this.markedIndex} to ${index}`);
     this.buffer.mark();
     this.markedIndex = index;
     this.markedTerm = term;

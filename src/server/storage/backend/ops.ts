@@ -20,7 +20,7 @@ export function writePutHeader(
   keyBytes: number,
   valueBytes: number,
 ): void {
-  invariant(keyBytes > 0 && keyBytes <= keyBytesMax, `a key has 1 to ${keyBytesMax} bytes`);
+  if (keyBytes < 1 || keyBytes > keyBytesMax) invariant(false, `a key of ${keyBytes} bytes is no key`);
   into[at] = bucket;
   writeU16(into, at + 1, keyBytes);
   writeU32(into, at + 3, valueBytes);

@@ -18,7 +18,11 @@ interface Pending {
 export class FreePages {
   private bits: Uint32Array;
   private count = 0;
-  private pending: Pending[] = [];
+  /** Pending pages that no reader is known to see. */
+  private fresh: Pending[] = [];
+  /** Pending pages by a reader that sees them: while it is there, nobody has to look at them. */
+  private readonly held = new Map<number, Pending[]>();
+  private waiting = 0;
   /** Transactions that allocated pages while there were readers. */
   private readonly allocatedIn = new Map<number, number>();
   /** For each length, where a search for so many pages in a row may begin; valid while no page becomes free. */
@@ -36,7 +40,7 @@ export class FreePages {
   }
 
   get pendingCount(): number {
-    return this.pending.length;
+    return this.waiting;
   }
 
   isFree(page: number): boolean {
@@ -45,7 +49,7 @@ export class FreePages {
 
   /** The pages that wait for readers or the next transaction. */
   pendingPages(): number[] {
-    return this.pending.map(({ page }) => page);
+    return [this.fresh, ...this.held.values()].flatMap((pages) => pages.map(({ page }) => page));
   }
 
   /** The first `pages` free pages in a row, taken by transaction `txid`, or null if there are none. */
@@ -70,8 +74,9 @@ export class FreePages {
   free(spans: readonly Span[], txid: number): void {
     for (const span of spans) {
       for (let page = span.page; page < span.page + span.pages; page++) {
-        invariant(page >= 2 && !this.isFree(page), `page ${page} is freed once`);
-        this.pending.push({ page, allocatedIn: this.allocatedIn.get(page) ?? 0, freedIn: txid });
+        if (page < 2 || this.isFree(page)) invariant(false, `page ${page} is freed once`);
+        this.fresh.push({ page, allocatedIn: this.allocatedIn.get(page) ?? 0, freedIn: txid });
+        this.waiting++;
         this.allocatedIn.delete(page);
       }
     }
@@ -80,15 +85,27 @@ export class FreePages {
   /** Makes pending pages free that none of the readers, given as the transactions whose state they see, can reach. */
   release(readers: readonly number[]): void {
     this.forgetAllocations(Math.min(...readers));
-    if (this.pending.length === 0) return;
-    const kept: Pending[] = [];
-    for (const pending of this.pending) {
-      const isSeen = readers.some((reader) => pending.allocatedIn <= reader && reader < pending.freedIn);
-      if (isSeen) kept.push(pending);
-      else this.setFree(pending.page);
+    // The oldest holds pages longest, most of the time.
+    const oldestFirst = readers.toSorted((a, b) => a - b);
+    const loose = this.fresh;
+    this.fresh = [];
+    this.releaseOrHold(loose, oldestFirst);
+    for (const [reader, pages] of this.held) {
+      if (readers.includes(reader)) continue;
+      this.held.delete(reader);
+      this.releaseOrHold(pages, oldestFirst);
     }
-    this.pending = kept;
-    this.searchFrom.clear();
+  }
+
+  private releaseOrHold(pages: readonly Pending[], readers: readonly number[]): void {
+    for (const pending of pages) {
+      const holder = readers.find((reader) => pending.allocatedIn <= reader && reader < pending.freedIn);
+      if (holder === undefined) {
+        this.setFree(pending.page);
+        this.waiting--;
+      } else if (!this.held.get(holder)?.push(pending)) this.held.set(holder, [pending]);
+    }
+    if (pages.length > 0) this.searchFrom.clear();
   }
 
   /** What every reader may see is as good as always allocated. Entries are in the order of their transactions. */
