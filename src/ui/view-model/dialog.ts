@@ -1,5 +1,6 @@
 /** What dialogs show, and how big they are on a screen. Pure. */
 import { unreachable } from '../../base/assert.ts';
+import { displayWidth } from '../../supervisor/display-width.ts';
 import type { Observation } from '../../supervisor/observe/model.ts';
 import type { Keymap } from '../input/keymap.ts';
 import type { PaneKey } from '../pane.ts';
@@ -99,7 +100,9 @@ function listLines(
   return rows.slice(first, first + room).map(({ label, hint }, at) => {
     const isChosen = first + at === index;
     const mark = span(isChosen ? '▸ ' : '  ', 'accent');
-    const labelWidth = Math.min(Math.floor(width * 0.55), [...label].length);
+    // The label is what people read; of a long command the beginning says enough.
+    const hintMin = Math.min(displayWidth(hint), Math.floor(width * 0.35));
+    const labelWidth = Math.min(displayWidth(label), width - hintMin - 4);
     const left = [
       mark,
       span(isChosen ? padTo(label, labelWidth) : clip(label, labelWidth), isChosen ? 'selected' : 'text'),
