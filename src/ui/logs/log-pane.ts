@@ -5,6 +5,7 @@
 
 import type { KeyEvent, MouseEvent } from '../input/event.ts';
 import type { Pane, PaneHost, PaneKey } from '../pane.ts';
+import { commandText } from '../source.ts';
 import type { Theme } from '../theme.ts';
 import { levelFilters } from './level.ts';
 import { LogView } from './log-view.ts';
@@ -53,6 +54,7 @@ const keys: readonly PaneKey[] = [
   { key: 'w', label: 'wrap' },
   { key: 'v', label: 'select' },
   { key: 'c', label: 'copy' },
+  { key: 'Y', label: 'copy command' },
   { key: 'm', label: 'mark' },
   { key: 'o', label: 'pager' },
   { key: 'T', label: 'to a time' },
@@ -79,6 +81,8 @@ export class LogPane implements Pane {
   /** Go to a match in this direction as soon as the search is through. */
   #wanted: 1 | -1 | null = null;
   #note = '';
+  /** Where a drag of the mouse begins. */
+  #pressedRow: number | null = null;
   #turn: NodeJS.Immediate | null = null;
   #drawnMs = 0;
   #changed = true;
@@ -293,6 +297,7 @@ export class LogPane implements Pane {
     else if (key === 'b') this.#chooser = new ProcessChooser();
     else if (key === 'v') this.#view.select();
     else if (key === 'c' || key === 'y') this.#copy();
+    else if (key === 'Y') this.#copyCommand();
     else if (key === 'o') this.#openPager();
     else return false;
     return true;
@@ -414,6 +419,12 @@ export class LogPane implements Pane {
     );
   }
 
+  #copyCommand(): void {
+    const command = commandText({ words: this.words });
+    this.#options.host.copy(command);
+    this.#options.host.say(`copied: ${command}`);
+  }
+
   #openPager(): void {
     const { host, environment } = this.#options;
     const text = this.#view.pagerText();
@@ -428,10 +439,21 @@ export class LogPane implements Pane {
     if (event.action === 'wheel-up') this.#view.scroll(-wheelRows);
     else if (event.action === 'wheel-down') this.#view.scroll(wheelRows);
     else if (event.button !== 'left') return false;
-    else if (event.action === 'press') return this.#view.selectRow(event.row);
-    else if (event.action === 'drag') this.#view.extendTo(event.row);
+    else if (event.action === 'press') return this.#press(event.row);
+    else if (event.action === 'drag') this.#drag(event.row);
     else return false;
     return true;
+  }
+
+  /** A click that only gives the pane the focus does not stop it from following. */
+  #press(row: number): boolean {
+    this.#pressedRow = row;
+    return !this.#view.isFollowing && this.#view.selectRow(row);
+  }
+
+  #drag(row: number): void {
+    if (this.#pressedRow !== null && !this.#view.isSelecting) this.#view.selectRow(this.#pressedRow);
+    this.#view.extendTo(row);
   }
 
   paste(text: string): boolean {

@@ -71,10 +71,10 @@ export class MergedLines {
   /** Before that line, which need not take part; at the start if it is not kept any more. */
   at({ lane, line }: Place): MergedCursor {
     const own = this.#lanes[lane];
-    if (own === undefined || line < firstOf(own)) return this.atStart();
+    if (own === undefined || line < own.lines.first) return this.atStart();
     const orderMs = own.lines.orderOf(line);
     const positions = this.#lanes.map((other, at) => {
-      if (at === lane) return line;
+      if (at === lane) return Math.max(firstOf(own), line);
       // Of the same moment, those of earlier lanes come before.
       return Math.max(firstOf(other), at < lane ? firstAfter(other.lines, orderMs) : other.lines.lineAt(orderMs));
     });

@@ -81,6 +81,13 @@ export class ProcessHistory {
     }
   }
 
+  /** Bytes on disk that have not been taken in. */
+  unread(): number {
+    const last = this.#parts.at(-1);
+    const begun = last === undefined ? 0 : last.index.size() - last.index.bytes;
+    return this.#coming.reduce((bytes, { descriptor }) => bytes + fstatSync(descriptor).size, begun);
+  }
+
   readonly #take: VisitLine = (bytes, from, to, _offset, _length, position) => {
     const grade = gradeOf(position.stream === 'n' ? 'note' : levelOf(bytes, from, to));
     this.#levels.info.add(grade >= infoGrade);

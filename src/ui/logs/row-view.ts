@@ -115,9 +115,12 @@ function cutBody(
   { highlights }: RowMarks,
   theme: Theme,
 ): string {
-  if (options.wrap) return paintRange(body, range, highlights, theme);
   const width = options.width - prefix;
-  const cutLeft = range.from > 0 && range.to > range.from;
+  if (options.wrap) {
+    const isWhole = columnsFrom(body, range.from, width).to >= range.to;
+    return isWhole ? paintRange(body, range, highlights, theme) : theme.paint('dim', '…');
+  }
+  const cutLeft = range.from > 0 && range.to > range.from && width > 2;
   const cutRight = range.to < body.text.length;
   const from = cutLeft ? columnsFrom(body, range.from, 1).to : range.from;
   const to = cutRight ? columnsFrom(body, from, Math.max(0, width - 1 - (cutLeft ? 1 : 0))).to : range.to;

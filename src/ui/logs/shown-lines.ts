@@ -116,6 +116,11 @@ export class ShownLines {
     return this.#isBehind || this.#scans().some((scan) => scan.left > 0);
   }
 
+  /** Bytes on disk that have not been taken in; asks the disk only if there are some. */
+  unread(): number {
+    return this.#isBehind ? this.#processes.reduce((bytes, { history }) => bytes + history.unread(), 0) : 0;
+  }
+
   /** Takes in what is new on disk, until `mayGoOn` says no; true if something was. Uses the buffer during the call only. */
   refresh(buffer: Buffer, mayGoOn: () => boolean): boolean {
     const before = this.#extent();

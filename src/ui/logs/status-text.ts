@@ -36,8 +36,10 @@ export function statusText(view: LogView, notes: StatusNotes, width: number, the
 
 function parts(view: LogView, { note, isWanted }: StatusNotes): readonly Part[] {
   const { lines } = view;
+  const unread = Math.ceil(lines.unread() / 2 ** 20);
   return [
     followPart(view),
+    ...(unread > 1 ? [{ text: `reading, ${grouped(unread)} MB to go`, style: 'warn' as const }] : []),
     ...(note === '' ? [] : [{ text: note, style: 'warn' as const }]),
     ...searchParts(view, isWanted),
     ...(lines.filter === null

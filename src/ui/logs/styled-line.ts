@@ -78,11 +78,16 @@ export function wrapped(line: StyledLine, first: number, others: number): readon
   let from = 0;
   do {
     const { to } = columnsFrom(line, from, rows.length === 0 ? first : others);
-    const end = to > from ? to : Math.min(line.text.length, from + 2); // a wide character in one column: out of place, but seen
+    const end = to > from ? to : from + unitsOfOne(line.text, from);
     rows.push({ from, to: end });
     from = end;
   } while (from < line.text.length);
   return rows;
+}
+
+/** Of a wide character that has a row of one column to itself, and is not drawn there. */
+function unitsOfOne(text: string, at: number): number {
+  return Math.min(text.length - at, String.fromCodePoint(text.codePointAt(at) ?? 0).length);
 }
 
 /** A part of the text with its styles. */
@@ -99,7 +104,7 @@ export function paintRange(line: StyledLine, range: Range, highlights: readonly 
     const to = Math.min(range.to, current.to, stop);
     const text = line.text.slice(at, to);
     if (isInside) result += theme.paint(highlight.style, text);
-    else if (current.sgr !== '' && theme.name !== 'mono') result += `\x1b[${current.sgr}m${text}\x1b[m`;
+    else if (current.sgr !== '' && theme.name !== 'mono') result += `\x1b[${current.sgr}m${text}\x1b[0m`;
     else result += theme.paint(current.style, text);
     at = to;
     if (current.to <= at) run++;

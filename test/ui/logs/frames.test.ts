@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { historyFile } from '../../../src/supervisor/history-files.ts';
 import { LogPane } from '../../../src/ui/logs/log-pane.ts';
 import { plainText, visibleWidth } from '../../../src/ui/terminal/ansi.ts';
+import type { Theme } from '../../../src/ui/theme.ts';
 import { themeOf } from '../../../src/ui/theme.ts';
 
 const testdata = new URL('../../testdata/log-pane/', import.meta.url).pathname;
@@ -62,6 +63,13 @@ function write(name: string, lines: readonly (readonly [number, string, string])
   writeFileSync(historyFile(folder, name), records.join(''));
 }
 
+/** Writes the names of styles instead of escape sequences. */
+const styleNames: Theme = { name: 'dark', paint: (style, text) => (style === 'text' ? text : `«${style}:${text}»`) };
+
+function widthOf(row: string): number {
+  return visibleWidth(row.replaceAll(/«[\w-]+:|»/g, ''));
+}
+
 /** What is done from one frame to the next; single characters are typed, other words are keys. */
 const scenes: readonly (readonly [string, readonly string[]])[] = [
   ['follows all processes', []],
@@ -100,8 +108,8 @@ async function frames(
     const status = pane.status(width - 8, theme);
     expect(rows.length).toBeLessThanOrEqual(height);
     expect(rows.length).toBeGreaterThan(0);
-    for (const row of rows) expect(visibleWidth(row)).toBeLessThanOrEqual(width);
-    expect(visibleWidth(status)).toBeLessThanOrEqual(width - 8);
+    for (const row of rows) expect(widthOf(row)).toBeLessThanOrEqual(width);
+    expect(widthOf(status)).toBeLessThanOrEqual(width - 8);
     shown.push(`== ${title} ==`, draw(status), ...rows.map((row) => draw(row).trimEnd()), '');
   }
   return shown.join('\n');
@@ -124,9 +132,9 @@ describe('frames of the log pane', () => {
     );
   });
 
-  it('have their colours', async () => {
+  it('name a style for what stands out', async () => {
     const visible = (row: string) => row.replaceAll('\x1b', '␛');
-    await expect(await frames(60, 8, visible, themeOf('dark'))).toMatchFileSnapshot(`${testdata}/frames-dark-60x8.txt`);
+    await expect(await frames(60, 8, visible, styleNames)).toMatchFileSnapshot(`${testdata}/frames-styles-60x8.txt`);
   });
 
   it('need but one column and one row', async () => {

@@ -246,12 +246,20 @@ describe('the log pane', () => {
         driver.keys('up', 'c');
         expect(driver.copied).toEqual(['two\nthree']);
         expect(driver.said[0]).toBe('2 lines copied; tmux passes it on with: set -g set-clipboard on');
-        driver.mouse({ row: 0 });
+        driver.key('f');
+        expect(driver.mouse({ row: 0 })).toBe(false);
+        expect(driver.status).toContain('following');
         driver.mouse({ action: 'drag', row: 1 });
         driver.key('enter');
         await driver.settled();
         expect(driver.copied[1]).toBe('one\ntwo');
         expect(driver.mouse({ row: 9 })).toBe(false);
+        expect(driver.mouse({ row: 1 })).toBe(true);
+        driver.key('c');
+        expect(driver.copied[2]).toBe('two');
+        driver.pane.showOnly(['web']);
+        driver.key('Y');
+        expect(driver.copied[3]).toBe('clusterctl logs web');
         expect(driver.mouse({ button: 'right' })).toBe(false);
       },
       { TMUX: '/tmp/tmux-0/default,1,0' },
