@@ -66,13 +66,6 @@ export class SyncFaults {
     this.failIfOrdered(call);
   }
 
-  /** The same for a thread that may stand still. */
-  beforeSyncNow(call: 'fdatasync' | 'fsync'): void {
-    const delayMs = this.hit();
-    if (delayMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delayMs);
-    this.failIfOrdered(call);
-  }
-
   private hit(): number {
     const delayMs = Atomics.load(this.cells, delayAt);
     if (delayMs > 0 || Atomics.load(this.cells, errorAt) > 0) Atomics.add(this.cells, hitsAt, 1);

@@ -57,12 +57,12 @@ describe('a disk under sync faults', () => {
     await file.close();
   });
 
-  it('obeys the same order in every thread', () => {
+  it('obeys the same order in every thread', async () => {
     const faults = new SyncFaults();
     const there = new SyncFaults(faults.shared);
     faults.set({ delayMs: 30, error: 'ENOSPC' });
     const startMs = performance.now();
-    expect(() => there.beforeSyncNow('fsync')).toThrow('ENOSPC: no space left on device, fsync');
+    await expect(there.beforeSync('fsync')).rejects.toThrow('ENOSPC: no space left on device, fsync');
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(29);
     expect(faults.hits).toBe(1);
   });

@@ -19,6 +19,8 @@ export interface BackendOptions {
   readonly path: string;
   /** The program of a thread for the engine, see `bundledWorkerScript`; it uses Node's file system. Default, also for null: this thread. */
   readonly workerScript?: string | null;
+  /** Orders faults of the disk that the thread uses (SyncFaults.shared). */
+  readonly syncFaults?: SharedArrayBuffer;
   /** When a reply of an engine in this thread arrives. Default: after the promises that are settled. */
   readonly defer?: Defer;
   /** --backend-batch-interval. Default, also for 0: 100 ms. */
@@ -48,9 +50,9 @@ const defaults = {
  * What only the walk finds out is told by `onFailed`, and by `commit`, which waits for it.
  */
 export async function openBackend(options: BackendOptions): Promise<Result<Backend, string>> {
-  const { disk, workerScript = null, defer = queueMicrotask } = options;
+  const { disk, workerScript = null, syncFaults = null, defer = queueMicrotask } = options;
   // First of all: a thread takes longer to start than all else here.
-  const link = workerScript === null ? new InProcessLink(disk, defer) : new WorkerLink(workerScript);
+  const link = workerScript === null ? new InProcessLink(disk, defer) : new WorkerLink(workerScript, syncFaults);
   const opened: (() => Promise<void>)[] = [() => link.end()];
   try {
     return ok(await openThrough(link, options, opened));

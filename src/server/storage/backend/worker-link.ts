@@ -15,9 +15,9 @@ export class WorkerLink implements EngineLink {
   private readonly worker: Worker;
   private ended = false;
 
-  /** Starts the thread; requests sent before it runs wait for it. */
-  constructor(script: string) {
-    this.worker = new Worker(script, { env: SHARE_ENV, execArgv: [] });
+  /** Starts the thread; requests sent before it runs wait for it. `syncFaults` is what orders faults of its disk; null: nobody does. */
+  constructor(script: string, syncFaults: SharedArrayBuffer | null) {
+    this.worker = new Worker(script, { env: SHARE_ENV, execArgv: [], workerData: syncFaults });
     this.worker.on('message', (reply: EngineReply) => this.onReply(reply));
     this.worker.on('error', (error) => this.onReply({ type: 'failed', error }));
     this.worker.on('exit', (code) => {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Disk, DiskFile } from '../../../base/ports.ts';
 import { writeU16, writeU64 } from './bytes.ts';
 import { CorruptDatabaseError } from './errors.ts';
-import { decodeMetaPage, encodeMetaPage, type Meta, metaPageBytes } from './meta.ts';
+import { decodeMetaPage, encodeMetaPage, foreignVersion, type Meta, metaPageBytes } from './meta.ts';
 import { firstDataPage, pageFlags } from './page.ts';
 
 /** Makes an empty database, byte for byte as bbolt does. It is built beside `path` and renamed, so that no half of one is ever seen. */
@@ -54,12 +54,21 @@ export async function readMeta(file: DiskFile, path: string): Promise<Meta> {
     if (second?.pageSize === pageSize) metas.push(second);
   }
   const [meta] = metas.sort((a, b) => b.txid - a.txid);
-  if (meta === undefined) throw new CorruptDatabaseError(path, null, 'neither of its meta pages is sound');
+  if (meta === undefined) throw new CorruptDatabaseError(path, null, await whyNoMeta(file));
   if (!isPlausible(meta)) throw new CorruptDatabaseError(path, meta.txid % 2, 'a meta that no database has');
   if (meta.highWater * meta.pageSize > size) {
     throw new CorruptDatabaseError(path, null, `it has ${size} bytes, but ${meta.highWater} pages of ${meta.pageSize}`);
   }
   return meta;
+}
+
+async function whyNoMeta(file: DiskFile): Promise<string> {
+  const bytes = Buffer.alloc(metaPageBytes);
+  await file.read(bytes, 0);
+  const version = foreignVersion(bytes);
+  return version === null
+    ? 'neither of its meta pages is sound'
+    : `it says that its format is version ${version}, but only version 2 is known`;
 }
 
 async function readMetaAt(file: DiskFile, position: number): Promise<Meta | null> {

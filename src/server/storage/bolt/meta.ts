@@ -45,6 +45,16 @@ export function encodeMetaPage(meta: Meta, page: number = meta.txid % 2): Buffer
   return bytes;
 }
 
+/** The version of the format that a meta page names, if it is not the one that is known here; null for all else. */
+export function foreignVersion(bytes: Buffer): number | null {
+  const body = bytes.subarray(pageHeaderBytes);
+  if (bytes.length < metaPageBytes || readU32(body, 0) !== magic) return null;
+  const found = readU32(body, 4);
+  // Otherwise it is not the version that is wrong, but the page.
+  const isSound = body.readBigUInt64LE(checkedBytes) === fnv64a(body.subarray(0, checkedBytes));
+  return isSound && found !== version ? found : null;
+}
+
 /** The meta in the first `metaPageBytes` of a page, or null if these are not a sound meta page. */
 export function decodeMetaPage(bytes: Buffer): Meta | null {
   if (bytes.length < metaPageBytes || (readU16(bytes, 8) & pageFlags.meta) === 0) return null;

@@ -163,6 +163,22 @@ describe('a backend whose engine has a thread', () => {
     await damaged.value.close();
   });
 
+  it('fails for good when its thread dies, and can be closed', async () => {
+    const script = join(scratch, 'dies.cjs');
+    await writeFile(
+      script,
+      `require('node:worker_threads').parentPort.on('message', () => { throw new Error('out of luck'); });`,
+    );
+    const backend = await opened(await freshPath(), { workerScript: script });
+    const failure = new Promise<string>((resolve) => {
+      backend.onFailed = ({ message }) => resolve(message);
+    });
+    await expect(backend.commit()).rejects.toThrow('out of luck');
+    expect(await failure).toMatch(/^database .* failed: out of luck$/);
+    await expect(backend.snapshot()).rejects.toThrow('out of luck');
+    await backend.close();
+  });
+
   it('is sound after kill -9, with all that was said to be committed', async () => {
     const writer = await buildWriter(scratch);
     const path = await freshPath();

@@ -115,10 +115,24 @@ describe('a flipped bit', () => {
   });
 });
 
+/** Two metas of a future format, sound ones. */
+function ofVersion(version: number): Buffer {
+  const other = Buffer.from(file);
+  for (const page of [0, 1]) {
+    const meta = other.subarray(page * pageSize + 16, page * pageSize + 80);
+    meta.writeUInt32LE(version, 4);
+    let hash = 0xcbf29ce484222325n;
+    for (const byte of meta.subarray(0, 56)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+    meta.writeBigUInt64LE(hash, 56);
+  }
+  return other;
+}
+
 describe('a damaged file', () => {
   it.each([
     ['cut short', file.subarray(0, file.length - pageSize), /it has \d+ bytes, but \d+ pages of 4096/],
     ['shorter than its metas', file.subarray(0, 50), /neither of its meta pages is sound/],
+    ['of another version', ofVersion(3), /its format is version 3, but only version 2 is known/],
     ['of zeros', Buffer.alloc(4 * pageSize), /neither of its meta pages is sound/],
   ])('%s is refused', async (_, content, message) => {
     expect(await open(content)).toMatchObject({ type: 'corrupt', message: expect.stringMatching(message) });
