@@ -19,7 +19,7 @@ export interface Query {
 }
 
 /** More cannot be typed. */
-export const patternCharactersMax = 500;
+const patternCharactersMax = 500;
 
 /** `pattern` is not empty. The error is for the user. */
 export function parseQuery(pattern: string, ignoreCase: boolean): Result<Query, string> {

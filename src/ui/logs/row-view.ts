@@ -82,7 +82,7 @@ function visible(body: StyledLine, offset: number, width: number): Range {
 }
 
 /** Columns before the message. */
-export function prefixWidth(options: RowOptions): number {
+function prefixWidth(options: RowOptions): number {
   const width = timeText(0, options.width).length + (options.nameWidth > 0 ? options.nameWidth + 1 : 0) + 2;
   return options.width - width >= bodyWidthMin ? width : 0;
 }
