@@ -238,7 +238,7 @@ async function openMemberLog(
   );
   const from = {
     disk: admin?.disk(nodeDisk) ?? nodeDisk,
-    openDatabase: (path: string) => openDatabase(config, path),
+    openDatabase: (path: string) => openDatabase(config, path, admin),
     turn: () => new Promise<void>((done) => setImmediate(done)),
   };
   const hooks = walHooks(metrics, logger);
@@ -253,7 +253,7 @@ async function openMemberLog(
   return log;
 }
 
-function openDatabase(config: EtcdConfig, path: string): Promise<Result<Backend, string>> {
+function openDatabase(config: EtcdConfig, path: string, admin: Admin | null): Promise<Result<Backend, string>> {
   return openBackend({
     disk: nodeDisk,
     clock: nodeClock,
@@ -262,6 +262,7 @@ function openDatabase(config: EtcdConfig, path: string): Promise<Result<Backend,
     batchIntervalMs: config.backendBatchIntervalMs,
     batchLimit: config.backendBatchLimit,
     lock: lockFile,
+    ...(admin !== null && { syncFaults: admin.syncFaults.shared }),
   });
 }
 
