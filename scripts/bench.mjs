@@ -20,6 +20,7 @@ await build({
   platform: 'node',
   target: 'node20.19',
   format: 'esm',
+  external: ['@lydell/node-pty'], // native
   logLevel: 'warning',
 });
 process.argv = [process.argv[0], outfile, ...args];

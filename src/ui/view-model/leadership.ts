@@ -1,5 +1,5 @@
 /** Who led when, which processes were down and which faulted, out of the events of a run. Pure. */
-import type { Observation, RunEvent } from '../../supervisor/observe/model.ts';
+import type { FaultFacts, Observation, RunEvent } from '../../supervisor/observe/model.ts';
 
 /** From `fromMs` up to, and without, `toMs`; Infinity: it goes on. */
 export interface Interval {
@@ -55,8 +55,8 @@ export function lanesOf(events: readonly RunEvent[], nameOf: NameOf): ReadonlyMa
         lane(event.name).down.end(event.atMs);
         break;
       case 'fault-injected':
-        targets.set(event.fault.id, event.fault.targets);
-        for (const name of event.fault.targets) lane(name).faulted.begin(event.atMs);
+        targets.set(event.fault.id, hit(event.fault));
+        for (const name of hit(event.fault)) lane(name).faulted.begin(event.atMs);
         break;
       case 'fault-healed':
         for (const name of targets.get(event.id) ?? []) lane(name).faulted.end(event.atMs);
@@ -73,6 +73,12 @@ export function lanesOf(events: readonly RunEvent[], nameOf: NameOf): ReadonlyMa
       { leads: leads.all(), down: down.all(), faulted: faulted.all() },
     ]),
   );
+}
+
+/** Whom a fault is about: who is at an end of each link that it touches, if there is one such; its peers are not. */
+function hit({ targets, links }: FaultFacts): readonly string[] {
+  const common = targets.filter((name) => links.every((link) => link.from === name || link.to === name));
+  return links.length > 0 && common.length > 0 ? common : targets;
 }
 
 class OpenLane {

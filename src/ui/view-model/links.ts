@@ -62,6 +62,8 @@ function cell(link: LinkFacts, faults: readonly FaultFacts[], isWide: boolean): 
   const signs = faults
     .filter((fault) => link.faults.includes(fault.id))
     .map((fault) => `${faultSign(fault)}${fault.id}`);
+  // What faults a link has says more than whether it is up, where there is no room for both.
+  if (!isWide && signs.length > 0) return [span(signs.join(''), 'fault')];
   const state: Span =
     link.up === null
       ? span('?', 'dim')
@@ -69,7 +71,7 @@ function cell(link: LinkFacts, faults: readonly FaultFacts[], isWide: boolean): 
         ? span(isWide && link.rttMs !== null ? `● ${latencyText(link.rttMs)}` : '●', 'good')
         : span(isWide ? '✗ down' : '✗', 'bad');
   // A link that is cut has nothing else to say.
-  const shown = isCut(link, faults) && link.up !== true ? span(isWide ? '≠ cut' : '≠', 'fault') : state;
+  const shown = isCut(link, faults) && link.up !== true ? span('≠ cut', 'fault') : state;
   return signs.length === 0 ? [shown] : [shown, span(` ${signs.join(' ')}`, 'fault')];
 }
 

@@ -27,6 +27,14 @@ describe('lanes', () => {
     expect(lanes.get('etcd2')?.faulted).toEqual([{ fromMs: startMs + 70_000, toMs: startMs + 85_000 }]);
   });
 
+  it('show a fault upon the links of a member in its own lane alone', () => {
+    const fault = leaderCutOff.faults[0];
+    if (fault === undefined) throw new Error('the fault is missing');
+    const all = { ...fault, targets: ['etcd1', 'etcd2', 'etcd3'] };
+    const lanes = lanesOf([{ type: 'fault-injected', atMs: 5, fault: all }], namesIn(calm));
+    expect([...lanes.keys()]).toEqual(['etcd2']);
+  });
+
   it('join events that know a member by its id alone', () => {
     const [id = ''] = calm.processes.map((one) => one.member?.memberId ?? '');
     const events = [
