@@ -30,7 +30,8 @@ export class ClusterFabric implements LinkBackend {
 
   /** For clusters that are made now. */
   get route(): PeerLinks['route'] {
-    if (this.#choice === 'off' || this.#etcd.isBundled) return 'direct';
+    if (this.#choice === 'off') return 'direct';
+    // Bundled members put faults on their own messages, and need no fabric.
     return this.#choice === 'socks' || this.#etcd.isProgram ? 'fabric' : 'direct';
   }
 
@@ -52,8 +53,8 @@ export class ClusterFabric implements LinkBackend {
 
   /** What a member must be told to dial its peers through it; nothing if it is not on it. */
   envOf(memberName: string): Record<string, string> {
-    const isOn = this.#thread !== null && this.#members.has(memberName);
-    return isOn && this.#thread !== null ? proxyEnv(this.#thread.proxyUrl(memberName)) : {};
+    const thread = this.#thread;
+    return thread !== null && this.#members.has(memberName) ? proxyEnv(thread.proxyUrl(memberName)) : {};
   }
 
   unsupported(name: string): string | null {
@@ -85,13 +86,8 @@ export class ClusterFabric implements LinkBackend {
     if (isFabric && this.#choice === 'off') {
       return `--fabric off: the members of ${name} reach each other through the fabric since their first start: leave it on, or ${other}`;
     }
-    if (isFabric && this.#etcd.isBundled) {
-      return `the members of ${name} reach each other through the fault fabric, as only real etcd does: start them with --etcd system or a binary, or ${other}`;
-    }
     if (this.#choice !== 'socks' || isFabric || members.length === 1) return null;
-    return this.#etcd.isBundled
-      ? `--fabric socks is for real etcd (--etcd system, or a binary): bundled members need no fabric for faults`
-      : `--fabric socks: the members of ${name} reach each other directly since their first start: ${other}`;
+    return `--fabric socks: the members of ${name} reach each other directly since their first start: ${other}`;
   }
 
   async #started(): Promise<FabricThread> {

@@ -4,6 +4,7 @@ import https from 'node:https';
 import { errnoText } from '../base/go-errno.ts';
 import { goQuote } from '../base/go-quote.ts';
 import { formatId } from './cluster/ids.ts';
+import { PlainPeerAgent, SecurePeerAgent } from './cluster/peer-agent.ts';
 import type { Logger } from './log/logger.ts';
 import type { ClusterMember } from './member/api.ts';
 
@@ -43,7 +44,7 @@ async function fetchVersion(
 
 function ask(url: string, tls: () => https.RequestOptions): Promise<string | null> {
   return new Promise((done, fail) => {
-    const options = { agent: false, signal: AbortSignal.timeout(answerTimeoutMs) };
+    const options = { signal: AbortSignal.timeout(answerTimeoutMs) };
     const receive = (response: http.IncomingMessage): void => {
       let body = '';
       response.setEncoding('utf8');
@@ -55,8 +56,8 @@ function ask(url: string, tls: () => https.RequestOptions): Promise<string | nul
       response.once('end', () => done(versionIn(body)));
     };
     const request = url.startsWith('https:')
-      ? https.get(url, { ...options, ...tls() }, receive)
-      : http.get(url, options, receive);
+      ? https.get(url, { ...options, agent: new SecurePeerAgent(tls) }, receive)
+      : http.get(url, { ...options, agent: new PlainPeerAgent() }, receive);
     request.once('error', fail);
   });
 }

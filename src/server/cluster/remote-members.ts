@@ -9,6 +9,7 @@ import type { FetchMembers } from './bootstrap.ts';
 import { errorText } from './dial-error.ts';
 import { parseId } from './ids.ts';
 import { type Member, parseMembers } from './member.ts';
+import { PlainPeerAgent, SecurePeerAgent } from './peer-agent.ts';
 import type { ResolveHost } from './url-equality.ts';
 
 /** Told of each peer that could not answer. */
@@ -109,7 +110,7 @@ function get(
       });
       response.once('error', reject);
     };
-    const request = requestOf(address, { agent: false, signal }, tls, onAnswer);
+    const request = requestOf(address, { signal }, tls, onAnswer);
     request.once('error', reject);
     request.end();
   });
@@ -126,11 +127,14 @@ function requestOf(
     const [, socketPath = '', path = ''] = unix;
     const overSocket = { ...options, socketPath, path };
     return address.startsWith('unixs')
-      ? https.request({ ...overSocket, ...tls }, onAnswer)
-      : http.request(overSocket, onAnswer);
+      ? https.request({ ...overSocket, ...tls, agent: false }, onAnswer)
+      : http.request({ ...overSocket, agent: false }, onAnswer);
   }
-  if (address.startsWith('https:')) return https.request(address, { ...options, ...tls }, onAnswer);
-  return http.request(address, options, onAnswer);
+  // An agent of its own, which keeps nothing, is how one dials anew for each question.
+  if (address.startsWith('https:')) {
+    return https.request(address, { ...options, agent: new SecurePeerAgent(() => tls) }, onAnswer);
+  }
+  return http.request(address, { ...options, agent: new PlainPeerAgent() }, onAnswer);
 }
 
 /** How long and how often a host name is looked up; etcd's figures. */

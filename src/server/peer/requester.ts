@@ -1,9 +1,9 @@
 /** Requests to peer URLs (http, https, unix, unixs), over connections of two kinds: used once for streams, kept for posts. */
 import http from 'node:http';
 import https from 'node:https';
-import type { Duplex } from 'node:stream';
 import { errnoCode } from '../../base/go-errno.ts';
 import type { Clock } from '../../base/ports.ts';
+import { PlainPeerAgent, SecurePeerAgent } from '../cluster/peer-agent.ts';
 import { answerTimeoutMs, dialTimeoutMs, pipelineIdleMs, pipelineWorkersMax } from './limits.ts';
 
 export type ConnectionKind = 'stream' | 'pipeline';
@@ -45,8 +45,8 @@ export class Requester {
   constructor(clock: Clock, tls: () => TlsOptions = () => ({})) {
     this.clock = clock;
     const kept = { keepAlive: true, maxFreeSockets: pipelineWorkersMax, timeout: pipelineIdleMs };
-    this.plain = { stream: new http.Agent(), pipeline: new http.Agent(kept) };
-    this.secure = { stream: new SecureAgent(tls, {}), pipeline: new SecureAgent(tls, kept) };
+    this.plain = { stream: new PlainPeerAgent(), pipeline: new PlainPeerAgent(kept) };
+    this.secure = { stream: new SecurePeerAgent(tls), pipeline: new SecurePeerAgent(tls, kept) };
   }
 
   /**
@@ -92,31 +92,6 @@ export class Requester {
       agents.stream.destroy();
       agents.pipeline.destroy();
     }
-  }
-}
-
-class SecureAgent extends https.Agent {
-  private readonly tls: () => TlsOptions;
-
-  constructor(tls: () => TlsOptions, options: https.AgentOptions) {
-    // A resumed session would show the certificate of its beginning.
-    super({ ...options, maxCachedSessions: 0 });
-    this.tls = tls;
-  }
-
-  override createConnection(
-    ...[options, callback]: Parameters<https.Agent['createConnection']>
-  ): Duplex | null | undefined {
-    let tls: TlsOptions;
-    try {
-      tls = this.tls();
-    } catch (error) {
-      const problem = error instanceof Error ? error : new Error(String(error));
-      // With an error, there is no stream; the type does not say so.
-      process.nextTick(() => (callback as ((error: Error) => void) | undefined)?.(problem));
-      return undefined;
-    }
-    return super.createConnection({ ...options, ...tls }, callback);
   }
 }
 
