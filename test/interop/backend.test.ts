@@ -2,16 +2,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeClock } from '../../src/server/node-ports.ts';
 import { type Backend, type BucketName, bucketNames } from '../../src/server/storage/backend/backend.ts';
 import { openBackend } from '../../src/server/storage/backend/open.ts';
 import { lockFile } from '../../src/server/storage/directory-lock.ts';
 import { nodeDisk } from '../../src/server/storage/node-disk.ts';
-import { buildWorkerScript } from '../server/storage/backend/worker-script.ts';
+import {
+  buildWorkerScript,
+  buildWriter,
+  revisionsAt,
+  revisionsIn,
+  writeUntilKilled,
+} from '../server/storage/backend/worker-script.ts';
 import { TestClient } from '../support/client.ts';
 import { freePorts } from '../support/ports.ts';
 import { debianEtcd, realProgram, run } from '../support/real-etcd.ts';
@@ -146,4 +152,26 @@ describe.skipIf(etcdutl === null).each(releases)('a db file of etcd %s (needs RE
       expect(await valuesOf(real)).not.toBe(before.values);
     },
   );
+});
+
+describe.skipIf(etcdutl === null)('a db file of ours (needs REAL_ETCD_DIR)', () => {
+  it('passes bbolt’s full check after kill -9 and defragmentation, again and again', async () => {
+    const workerScript = await buildWorkerScript(folder);
+    const writer = await buildWriter(folder);
+    await mkdir(dirname(dbPath()), { recursive: true });
+    for (let round = 0; round < 5; round++) {
+      const committed = await writeUntilKilled(writer, dbPath(), workerScript, 10 + 7 * round);
+      const killed = await run(etcdutl ?? '', ['snapshot', 'status', dbPath(), '-w', 'json']);
+      expect(killed, killed.stderr).toMatchObject({ code: 0 });
+      const backend = await opened();
+      expect(backend.committedIndex).toBeGreaterThanOrEqual(committed);
+      const revisions = revisionsIn(backend);
+      expect(revisions).toEqual(revisionsAt(backend.committedIndex));
+      await backend.defragment();
+      await backend.close();
+      const defragmented = await run(etcdutl ?? '', ['snapshot', 'status', dbPath(), '-w', 'json']);
+      expect(defragmented, defragmented.stderr).toMatchObject({ code: 0 });
+      expect(JSON.parse(defragmented.stdout)).toMatchObject({ revision: revisions.at(-1) });
+    }
+  });
 });
