@@ -171,6 +171,28 @@ describe.skipIf(realEtcd === '')(`a data directory${skipped}`, () => {
     },
   );
 
+  it('is left alone while real etcd runs on it', async () => {
+    const member = await layOut(realEtcd);
+    await member.start().ready;
+    await work(member, 'undisturbed');
+    const [client, peer] = (await freePorts(2)).map((port) => `http://127.0.0.1:${port}`);
+    const second = await run(bundledEtcd, [
+      `--name=${member.options.name}`,
+      `--data-dir=${member.options.dataDir}`,
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=${member.options.name}=${peer}`,
+    ]);
+    expect(second.code).toBe(1);
+    expect(second.stderr).toContain('is in use by another process');
+    await work(member, 'still');
+    const before = await contentsOf(member);
+    await restartAs(member, realEtcd, 'SIGKILL');
+    expect(await contentsOf(member)).toEqual(before);
+  }, 60_000);
+
   it('gets the same pairs from the same log on bundled and on real members', async () => {
     const cluster = await TestCluster.start({ binaries: [realEtcd, bundledEtcd, realEtcd] });
     closers.push(() => cluster.close());

@@ -87,6 +87,11 @@ export async function openMember(
   const path = databasePath(config);
   await from.disk.makeDirectory(dirname(path));
   const opening = from.openDatabase(path);
+  // The lock of the database tells whether etcd itself runs here: a log that is there is not touched before that is known.
+  if (await walExists(from.disk, walFolder(config))) {
+    const locked = await opening;
+    if (!locked.ok) return locked;
+  }
   const log = await openLog(config, from.disk, clock, logger, walOptions, toPeers);
   const database = await opening;
   if (!log.ok || !database.ok) {
