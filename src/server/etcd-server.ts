@@ -161,7 +161,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     failed: (error) => end({ type: 'failed', error }),
     removed: () => end({ type: 'removed' }),
     disk: admin?.disk(nodeDisk) ?? nodeDisk,
-    openDatabase: (path) => openDatabase(config, path),
+    openDatabase: (path) => openDatabase(config, path, admin),
     ...(admin !== null && { raftChanged: admin.raftChanged }),
   });
   opened.add(async () => {
