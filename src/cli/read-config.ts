@@ -6,6 +6,7 @@ import { err, ok } from '../base/result.ts';
 import type { Known } from '../supervisor/config/parse.ts';
 import type { Config } from '../supervisor/config/settings.ts';
 import { emptyConfig } from '../supervisor/config/settings.ts';
+import { keymapOf } from '../ui/input/keymap.ts';
 import { exitCode } from './exit-codes.ts';
 import type { Say } from './read-procfile.ts';
 import { complain, printProblems } from './read-procfile.ts';
@@ -35,5 +36,9 @@ export async function readConfig(options: Options, known: Known, say: Say = comp
   const { parseConfig } = await import('../supervisor/config/parse.ts');
   const { config, problems } = parseConfig(file, text, known);
   printProblems(problems, say);
-  return problems.length > 0 ? err(exitCode.usage) : ok(config);
+  if (problems.length > 0) return err(exitCode.usage);
+  const keys = keymapOf(config.dashboard.keys);
+  if (keys.ok) return ok(config);
+  say(`${file}: ${keys.error}`);
+  return err(exitCode.usage);
 }
