@@ -70,19 +70,19 @@ export class LineScan {
     const position = isResumed && this.#resume !== null ? this.#resume.position : start.position;
     let line = isResumed ? this.#found.end : first + page * pageLines;
     this.#resume = null;
-    const { literal } = this.query;
-    const bytes = start.position.offset + start.bytes - position.offset;
-    if (literal !== null && bytes <= buffer.length) {
-      if (!index.readBytes(position.offset, bytes, buffer).includes(literal)) {
-        this.#found.skipTo(end);
-        if (end === first + index.lines) this.#resume = { index, line: end, position: index.endPosition() };
-        return;
-      }
+    const size = start.position.offset + start.bytes - position.offset;
+    const piece =
+      this.query.literal !== null && size <= buffer.length ? index.readBytes(position.offset, size, buffer) : null;
+    const literal = this.#literalFor(piece);
+    if (piece !== null && literal !== null && !piece.includes(literal)) {
+      this.#found.skipTo(end);
+      if (end === first + index.lines) this.#resume = { index, line: end, position: index.endPosition() };
+      return;
     }
-    const matches = matcher(this.query);
-    const visit: VisitLine = (line_, from, to, offset, length, record) => {
+    const matches = matcher(this.query, literal);
+    const visit: VisitLine = (bytes, from, to, offset, length, record) => {
       if (line === this.#found.end) {
-        this.#found.add(this.#among.has(line) && matches(line_, from, to, offset, length, record));
+        this.#found.add(this.#among.has(line) && matches(bytes, from, to, offset, length, record));
       }
       line++;
     };
@@ -90,11 +90,16 @@ export class LineScan {
     this.#found.skipTo(end); // the file is shorter than it was: somebody cut it
     this.#resume = { index, line: end, position };
   }
+
+  /** What lines of a piece have if they match. */
+  #literalFor(piece: Buffer | null): Buffer | null {
+    const { literal, asShown } = this.query;
+    return asShown && (piece === null || piece.includes(unicodeEscape)) ? null : literal;
+  }
 }
 
 /** Whether a line matches: one that passes through here for each piece of a file, from its beginning. */
-function matcher(query: Query): (...line: Parameters<VisitLine>) => boolean {
-  const { regex, literal, asShown } = query;
+function matcher({ regex, asShown }: Query, literal: Buffer | null): (...line: Parameters<VisitLine>) => boolean {
   let piece: Buffer | null = null;
   /** The next place of the literal in the piece, at or after the line. */
   let hit = -1;
@@ -110,3 +115,5 @@ function matcher(query: Query): (...line: Parameters<VisitLine>) => boolean {
     return regex.test(text) || (asShown && regex.test(shownText(text)));
   };
 }
+
+const unicodeEscape = Buffer.from('\\u');

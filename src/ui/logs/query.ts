@@ -10,7 +10,10 @@ export interface Query {
   readonly ignoreCase: boolean;
   /** For one line; has no state between tests. */
   readonly regex: RegExp;
-  /** Bytes that every line has that matches as it was written; null: none are known. */
+  /**
+   * Bytes that every line has that matches; null: none are known. With `asShown` that holds only for lines in which JSON has escaped
+   * nothing by its code (`\\u0074` for `t`).
+   */
   readonly literal: Buffer | null;
   /** Whether trying it on a line may take for ever. */
   readonly mayRunAway: boolean;
@@ -27,7 +30,7 @@ export function parseQuery(pattern: string, ignoreCase: boolean): Result<Query, 
   try {
     const regex = new RegExp(pattern, ignoreCase ? 'iu' : 'u');
     const asShown = pattern.includes('=');
-    const literal = asShown ? null : literalOf(pattern, ignoreCase);
+    const literal = asShown ? nameOf(pattern, ignoreCase) : literalOf(pattern, ignoreCase);
     return ok({ pattern, ignoreCase, regex, literal, mayRunAway: repeats.test(pattern), asShown });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -42,6 +45,13 @@ const repeats = /[*+?{]/;
 const special = /[\\^$.*+?()[\]{}|/]/;
 /** What only repeats the character before it, zero times perhaps. */
 const optional = /[*?{]/;
+
+/** What stands before `=` comes from one place in the line, and is there as it is shown: the end of a name. */
+function nameOf(pattern: string, ignoreCase: boolean): Buffer | null {
+  const before = literalOf(pattern, ignoreCase)?.toString().split('=', 1)[0] ?? '';
+  const name = /[\w-]*$/.exec(before)?.[0] ?? '';
+  return name.length < literalCharactersMin ? null : Buffer.from(name);
+}
 
 function literalOf(pattern: string, ignoreCase: boolean): Buffer | null {
   if (pattern.replaceAll(/\\./gsu, '').includes('|')) return null;

@@ -25,6 +25,7 @@ const lines = fc.array(
     '{"level":"warn","msg":"lost leader","term":8,"id":"a b"}',
     '{"level":"error","msg":"über","error":"no leader"}',
     'a.b[c]',
+    '{"level":"info","msg":"escaped","\\u0074erm":7}',
     '#7 o 12',
     'xx'.repeat(150),
   ),
@@ -126,7 +127,11 @@ describe('a query', () => {
     expect(literal('leader', true)).toBeNull();
     expect(literal('12:34 x', true)).toBe('12:34 ');
     expect(literal('a\ufffdbc')).toBeNull();
-    expect(literal('term=7')).toBeNull();
+    expect(literal('term=7')).toBe('term');
+    expect(literal('a b-c=')).toBe('b-c');
+    expect(literal('a =')).toBeNull();
+    expect(literal('terms?=7')).toBe('term');
+    expect(literal('(term)=7')).toBeNull();
   });
 
   it('that is none says why', () => {
