@@ -3,6 +3,8 @@
 /** Combining marks, joiners and variation selectors take no column of their own. */
 const zeroWidth = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 
+const ascii = /^[\x20-\x7e]*$/;
+
 /** East Asian wide and fullwidth blocks, and emoji: first and last code point of each run (Unicode TR11, abridged). */
 const wideRanges: readonly (readonly [number, number])[] = [
   [0x1100, 0x115f],
@@ -24,6 +26,7 @@ const wideRanges: readonly (readonly [number, number])[] = [
 
 /** Columns that `text` takes. It must hold no control characters. */
 export function displayWidth(text: string): number {
+  if (ascii.test(text)) return text.length;
   let width = 0;
   for (const character of text) {
     if (zeroWidth.test(character)) continue;

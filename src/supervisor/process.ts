@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { unreachable } from '../base/assert.ts';
 import type { ProcessStatus } from './control-protocol.ts';
+import { directCommand } from './direct-command.ts';
 import type { LogChannel } from './log-mux.ts';
 import type { Effect, Exit, Input, Signal, State } from './process-machine.ts';
 import { idle, step } from './process-machine.ts';
@@ -310,9 +311,17 @@ export class SupervisedProcess {
     const tag = outer === undefined || outer === '' ? this.#tag : `${outer}/${this.#tag}`;
     let child: ChildProcess;
     try {
-      child = spawn('/bin/sh', ['-c', this.#spec.command], {
-        cwd: this.#spec.cwd,
-        env: { ...this.#spec.env, [tagVariable]: tag },
+      const { command, cwd } = this.#spec;
+      const env: Record<string, string | undefined> = { ...this.#spec.env, [tagVariable]: tag };
+      const direct = directCommand(command, cwd, env['PATH']);
+      // The shell would correct the folder that we have been told.
+      if (direct !== null && env['PWD'] !== undefined) env['PWD'] = cwd;
+      const { file, argv } = direct ?? { file: '/bin/sh', argv: ['/bin/sh', '-c', command] };
+      const [argv0 = file, ...args] = argv;
+      child = spawn(file, args, {
+        argv0,
+        cwd,
+        env,
         stdio: ['ignore', 'pipe', 'pipe'],
         detached: true, // a session and group of its own: Ctrl-C reaches it only through us
       });
