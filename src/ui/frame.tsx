@@ -182,10 +182,11 @@ export class Frame {
     const key = `${width},${height},${theme.name}`;
     if (this.#paneIsStale || key !== this.#paneKey) {
       const statusWidth = Math.max(1, width - 12);
-      const status = pane.status(statusWidth, theme);
+      // The rows first: drawing them settles what the status says of them.
+      const rows = pane.rows(width, height, theme).slice(0, height);
       this.#paneKey = key;
       this.#paneIsStale = false;
-      this.#paneRows = [status, ...pane.rows(width, height, theme).slice(0, height)];
+      this.#paneRows = [pane.status(statusWidth, theme), ...rows];
     }
     const [status = '', ...rows] = this.#paneRows;
     return [withStatus(rule, status, width, theme, focused), ...rows];

@@ -11,7 +11,7 @@ export interface Pane {
    * true, after input, and when the size or the theme is another. Both sizes are at least 1.
    */
   rows(width: number, height: number, theme: Theme): readonly string[];
-  /** For the border of the pane, `width` columns at most: what is shown, filters, n/N of the search, "12 new lines". */
+  /** For the border of the pane, asked for after the rows, `width` columns at most: what is shown, filters, n/N of the search, "12 new lines". */
   status(width: number, theme: Theme): string;
   /** Its keys and what they do, for help and the key bar: most important first. */
   readonly keys: readonly PaneKey[];
