@@ -137,9 +137,10 @@ export class Observer {
   /** A fault was injected, showed or was healed. */
   record(event: RunEvent): void {
     if (event.type === 'fault-injected') {
-      const { id, targets, injectedMs } = event.fault;
+      const { id, targets, injectedMs, command } = event.fault;
       this.#faults = [...this.#faults, event.fault];
-      this.#step({ type: 'fault-injected', id, targets, atMs: injectedMs });
+      // One that is told to hand over leads until it does.
+      if (!command.startsWith('move-leader')) this.#step({ type: 'fault-injected', id, targets, atMs: injectedMs });
     }
     if (event.type === 'fault-effective') {
       const bite = (fault: FaultFacts) =>

@@ -230,6 +230,28 @@ describe('Observer', () => {
     expect(calls).toBe(1);
   });
 
+  it('counts the downtime from a fault, but not from an order to hand over', () => {
+    for (const [command, downtimeMs] of [
+      ['pause leader', 500],
+      ['move-leader b', 0],
+    ] as const) {
+      const { observer } = observe(new Map());
+      observer.started(spec('a'), 11);
+      observer.started(spec('b'), 12);
+      observer.tap('a')(identityLine('1'));
+      observer.tap('b')(identityLine('2'));
+      observer.tap('a')(logLine('1 became leader at term 2'));
+      const injectedMs = Date.now() - 500;
+      const fault = { id: 'f1', command, text: '', targets: ['a'], links: [], injectedMs, bitMs: null };
+      observer.record({ type: 'fault-injected', atMs: injectedMs, fault });
+      observer.tap('b')(logLine('2 became leader at term 3'));
+      const last = observer.observation().events.at(-1);
+      const seen = last?.type === 'leader-changed' ? last.downtimeMs : null;
+      expect(seen).toBeGreaterThanOrEqual(downtimeMs - 5);
+      expect(seen).toBeLessThan(downtimeMs + 400);
+    }
+  });
+
   it('never lets the time of events fall', () => {
     const { observer } = observe(new Map());
     const nowMs = Date.now();
