@@ -33,7 +33,9 @@ import { type AllMetrics, createMetrics } from './metrics/scrape.ts';
 import { nodeClock, nodeRandom } from './node-ports.ts';
 import { healthCounters, memberCounters, observeGrpc, observeMember, peerMetrics, walHooks } from './observe.ts';
 import { createPeerPort } from './peer/peer-port.ts';
+import { Requester } from './peer/requester.ts';
 import { PeerTransport } from './peer/transport.ts';
+import { peerRoutes, promoteAt } from './peer-routes.ts';
 import { fetchVersions } from './peer-versions.ts';
 import type { Backend } from './storage/backend/backend.ts';
 import { openBackend } from './storage/backend/open.ts';
@@ -142,6 +144,8 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     end = done;
   });
   const transports: PeerTransport[] = [];
+  const asking = new Requester(nodeClock, toPeers);
+  opened.add(async () => asking.close());
   const member = new Member(config, log.value, {
     clock: nodeClock,
     random: nodeRandom,
@@ -162,6 +166,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     removed: () => end({ type: 'removed' }),
     disk: admin?.disk(nodeDisk) ?? nodeDisk,
     openDatabase: (path) => openDatabase(config, path, admin),
+    promoteAt: (leader, id) => promoteAt(asking, leader, id),
     ...(admin !== null && { raftChanged: admin.raftChanged }),
   });
   opened.add(async () => {
@@ -295,6 +300,7 @@ function connectPeers(
     membersJson: () => member.membership.json(),
     metrics: peerMetrics(metrics),
     tls,
+    fallback: peerRoutes(member),
     snapshots: { save: (message, database) => member.receiveSnapshot(message, database) },
     ...(admin !== null && { faults: admin.linkFaults }),
   });

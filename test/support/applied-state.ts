@@ -63,6 +63,7 @@ export class AppliedState {
           this.outcome = outcome;
         },
         membershipChanged: () => {},
+        reconfigured: () => {},
         membershipRefused: () => {},
         memberPublished: () => {},
         clusterVersionChanged: () => {},

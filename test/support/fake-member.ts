@@ -2,17 +2,28 @@
 import { err, ok, type Result } from '../../src/base/result.ts';
 import { alarmAction, alarmRequest, alarmType } from '../../src/proto/etcdserverpb-maintenance.ts';
 import { encodeInternalRequest, internalField } from '../../src/proto/raft-internal.ts';
-import { entryType } from '../../src/proto/raftpb.ts';
+import { type ConfChangeType, confChangeType, encodeConfChange, entryType } from '../../src/proto/raftpb.ts';
 import { Alarms } from '../../src/server/apply/alarms.ts';
 import { Applier } from '../../src/server/apply/applier.ts';
 import { ClusterBooks } from '../../src/server/apply/cluster-books.ts';
 import { Quota } from '../../src/server/apply/quota.ts';
 import type { AlarmEntry, ApplyResponse } from '../../src/server/apply/response.ts';
-import { Membership } from '../../src/server/cluster/membership.ts';
+import { memberId } from '../../src/server/cluster/ids.ts';
+import { memberJson, promotionJson } from '../../src/server/cluster/member.ts';
+import { Membership, type MembershipError } from '../../src/server/cluster/membership.ts';
 import { type RpcError, rpcErrors } from '../../src/server/grpc/status.ts';
 import { Lessor } from '../../src/server/lease/lessor.ts';
-import type { BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from '../../src/server/member/api.ts';
+import type {
+  AddedMember,
+  BackendHash,
+  ClusterMember,
+  DatabaseSize,
+  KvHash,
+  MemberApi,
+} from '../../src/server/member/api.ts';
+import { errorsOfMembership } from '../../src/server/member/reconfiguration.ts';
 import { RequestIds } from '../../src/server/member/request-id.ts';
+import type { BackendSnapshot } from '../../src/server/storage/backend/backend.ts';
 import { finishCompactions, memoryStore } from './memory-store.ts';
 
 type Done = (outcome: Result<ApplyResponse, RpcError>) => void;
@@ -39,6 +50,7 @@ export class FakeMember implements MemberApi {
   private readonly ids = new RequestIds(this.memberId, 1_700_000_000_000);
   private readonly waiting = new Map<bigint, Done>();
   private index = 0;
+  private lastChange: Result<null, MembershipError> = ok(null);
 
   constructor() {
     this.membership = new Membership({
@@ -68,6 +80,9 @@ export class FakeMember implements MemberApi {
           this.waiting.delete(id);
         },
         membershipChanged: () => {},
+        reconfigured: (_id, outcome) => {
+          this.lastChange = outcome;
+        },
         membershipRefused: () => {},
         memberPublished: () => {},
         clusterVersionChanged: () => {},
@@ -129,6 +144,57 @@ export class FakeMember implements MemberApi {
 
   members(): readonly ClusterMember[] {
     return this.membership.members();
+  }
+
+  async addMember(peerUrls: readonly string[], isLearner: boolean): Promise<Result<AddedMember, RpcError>> {
+    const member = { id: memberId(peerUrls, '', 1), name: '', peerUrls, clientUrls: [], isLearner };
+    const type = isLearner ? confChangeType.addLearnerNode : confChangeType.addNode;
+    const members = await this.change(type, member.id, memberJson(member));
+    return members.ok ? ok({ member, members: members.value }) : members;
+  }
+
+  removeMember(id: bigint): Promise<Result<readonly ClusterMember[], RpcError>> {
+    return this.change(confChangeType.removeNode, id, null);
+  }
+
+  updateMember(id: bigint, peerUrls: readonly string[]): Promise<Result<readonly ClusterMember[], RpcError>> {
+    const member = { id, name: '', peerUrls, clientUrls: [], isLearner: false };
+    return this.change(confChangeType.updateNode, id, memberJson(member));
+  }
+
+  promoteMember(id: bigint): Promise<Result<readonly ClusterMember[], RpcError>> {
+    return this.change(confChangeType.addNode, id, promotionJson(id));
+  }
+
+  private async change(
+    type: ConfChangeType,
+    nodeId: bigint,
+    context: string | null,
+  ): Promise<Result<readonly ClusterMember[], RpcError>> {
+    await null;
+    const change = { id: 1n, type, nodeId, context: context === null ? null : Buffer.from(context) };
+    this.index++;
+    this.applier.apply({
+      type: entryType.confChange,
+      term: this.term,
+      index: this.index,
+      data: encodeConfChange(change),
+    });
+    return this.lastChange.ok ? ok(this.members()) : err(errorsOfMembership[this.lastChange.error]);
+  }
+
+  async moveLeader(to: bigint): Promise<Result<void, RpcError>> {
+    if (this.leader !== this.memberId) return err(rpcErrors.notLeader);
+    return this.membership.member(to) === null ? err(rpcErrors.badLeaderTransferee) : ok(undefined);
+  }
+
+  snapshot(): Promise<BackendSnapshot> {
+    return this.memory.backend.snapshot();
+  }
+
+  async defragment(): Promise<Result<void, RpcError>> {
+    await this.memory.backend.defragment();
+    return ok(undefined);
   }
 
   clusterVersion(): string | null {

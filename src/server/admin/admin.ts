@@ -145,7 +145,7 @@ export class Admin {
     if (peer === null) return { ok: false, error: `${to} is no id of a member` };
     if (this.subject === null) return notStarted;
     const moved = await this.subject.member.moveLeader(peer);
-    return moved.ok ? moved : { ok: false, error: `cannot hand leadership to ${to}: ${moved.error}` };
+    return moved.ok ? moved : { ok: false, error: `cannot hand leadership to ${to}: ${moved.error.message}` };
   }
 
   private probe(texts: readonly string[]): Result<void, string> {

@@ -33,6 +33,8 @@ export interface ApplierPorts {
   completed(requestId: bigint, outcome: Result<ApplyResponse, RpcError>): void;
   membershipChanged(change: MembershipChange): void;
   membershipRefused(change: ConfChange, error: MembershipError): void;
+  /** The change that was proposed with this id has taken effect, or was refused. */
+  reconfigured(id: bigint, outcome: Result<null, MembershipError>): void;
   memberPublished(memberId: bigint): void;
   clusterVersionChanged(version: string, previous: string | null): void;
   /** An entry whose subsystem this member does not have yet; its effect is skipped. */
@@ -250,10 +252,12 @@ export class Applier {
     if (!valid.ok) {
       this.ports.confChange({ ...change, nodeId: 0n }, true);
       this.ports.membershipRefused(change, valid.error);
+      this.ports.reconfigured(change.id, valid);
       return;
     }
     this.ports.confChange(change, false);
     this.ports.membershipChanged(cluster.apply(change));
+    this.ports.reconfigured(change.id, ok(null));
   }
 }
 

@@ -6,6 +6,7 @@ import type { Result } from '../../base/result.ts';
 import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
 import type { RpcError } from '../grpc/status.ts';
 import type { KvStore } from '../mvcc/store.ts';
+import type { BackendSnapshot } from '../storage/backend/backend.ts';
 
 /** A member of the cluster as clients see it. */
 export interface ClusterMember {
@@ -45,6 +46,12 @@ export interface DatabaseSize {
   readonly quota: number;
 }
 
+/** A new member, and all members with it. */
+export interface AddedMember {
+  readonly member: ClusterMember;
+  readonly members: readonly ClusterMember[];
+}
+
 export interface MemberApi {
   readonly memberId: bigint;
   readonly clusterId: bigint;
@@ -80,6 +87,17 @@ export interface MemberApi {
   /** `revision` 0 is the current one; fails with compacted or future revision. */
   hashKv(revision: number, done: (outcome: Result<KvHash, RpcError>) => void): void;
   alarms(): readonly AlarmEntry[];
+  /** Changes of the membership; resolves when they have taken effect. `peerUrls` are checked and sorted. */
+  addMember(peerUrls: readonly string[], isLearner: boolean): Promise<Result<AddedMember, RpcError>>;
+  removeMember(id: bigint): Promise<Result<readonly ClusterMember[], RpcError>>;
+  updateMember(id: bigint, peerUrls: readonly string[]): Promise<Result<readonly ClusterMember[], RpcError>>;
+  /** Asks the leader, if that is another. */
+  promoteMember(id: bigint): Promise<Result<readonly ClusterMember[], RpcError>>;
+  moveLeader(to: bigint): Promise<Result<void, RpcError>>;
+  /** The database as of now, while writes go on; the caller releases it. */
+  snapshot(): Promise<BackendSnapshot>;
+  /** Gives the database's free pages back to the file system. */
+  defragment(): Promise<Result<void, RpcError>>;
   /** --max-request-bytes (1 572 864): the largest marshalled InternalRaftRequest. */
   readonly maxRequestBytes: number;
   /** --max-txn-ops (128). */

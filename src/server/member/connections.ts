@@ -36,9 +36,23 @@ export class Connections {
 
   /** The same for a quorum of the voters, this member among them. */
   quorumConnectedSince(sinceMs: number): boolean {
+    return this.votersConnectedSince(sinceMs) >= quorumOf(this.membership.votingMembers().length);
+  }
+
+  /** The same for all voters. */
+  allVotersConnectedSince(sinceMs: number): boolean {
+    return this.votersConnectedSince(sinceMs) === this.membership.votingMembers().length;
+  }
+
+  /** How many voters are connected since before that moment, this member among them. */
+  votersConnectedSince(sinceMs: number): number {
     const voters = this.membership.votingMembers();
-    const connected = voters.filter(({ id }) => id === this.localId || this.connectedSince(id, sinceMs)).length;
-    return connected >= quorumOf(voters.length);
+    return voters.filter(({ id }) => id === this.localId || this.connectedSince(id, sinceMs)).length;
+  }
+
+  /** Whether there is a connection that works now. */
+  isConnected(id: bigint): boolean {
+    return this.activeSince(id) !== null;
   }
 
   private activeSince(id: bigint): number | null {

@@ -22,13 +22,13 @@ import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
 import { formatId } from '../cluster/ids.ts';
 import type { Membership } from '../cluster/membership.ts';
 import type { EtcdConfig } from '../config/config.ts';
-import { type RpcError, rpcErrors } from '../grpc/status.ts';
+import { type RpcError, rpcErrors, statusCode } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
-import { type Backend, pendingBytesMax } from '../storage/backend/backend.ts';
+import { type Backend, type BackendSnapshot, pendingBytesMax } from '../storage/backend/backend.ts';
 import { adoptSnapshotDatabase } from '../storage/snapshot/snapshot-databases.ts';
-import type { BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
+import type { AddedMember, BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { ClusterChanges, schemaVersionFor, shortVersion } from './cluster-changes.ts';
 import { CompactionRunner } from './compaction-runner.ts';
@@ -42,6 +42,7 @@ import { proposeClusterVersion, publish } from './publisher.ts';
 import { raftConfig } from './raft-config.ts';
 import { raftLogger } from './raft-logger.ts';
 import { ReadBarrier } from './read-barrier.ts';
+import { Reconfiguration } from './reconfiguration.ts';
 import { RequestIds } from './request-id.ts';
 import { Snapshots } from './snapshots.ts';
 import { MemberState } from './state.ts';
@@ -52,6 +53,9 @@ export const serverVersion = '3.6.5';
 
 /** Requests whose clients wait; more are refused with "too many requests" until some are answered. */
 const pendingProposalsMax = 100_000;
+
+/** A member that is removed goes on for so long, as etcd's do. */
+const removalDelayMs = 1_000;
 
 /** A request may take this long plus two election time-outs (etcd's ReqTimeout: the disk's and the network's share). */
 const requestTimeoutBaseMs = 5_000;
@@ -73,6 +77,8 @@ export interface MemberPorts {
   failed(error: Error): void;
   /** The cluster removed this member for good. */
   removed(): void;
+  /** Asks a leader to promote a learner, over its peer port. */
+  promoteAt(leader: ClusterMember, id: bigint): Promise<Result<readonly ClusterMember[], RpcError>>;
   readonly disk: Disk;
   /** Opens the database at a path. */
   openDatabase(path: string): Promise<Result<Backend, string>>;
@@ -123,6 +129,7 @@ export class Member implements MemberApi {
   /** The log in memory. */
   private readonly raftLog = new MemoryStorage();
   private readonly snapshots: Snapshots;
+  private readonly reconfiguration: Reconfiguration;
   /** When this member last became the leader. */
   private electedMs: number | null = null;
   private firstCommitTerm = 0;
@@ -145,7 +152,8 @@ export class Member implements MemberApi {
     this.changes = new ClusterChanges(log.clusterId, log.memberId, {
       logger: ports.logger,
       connections: this.connections,
-      removed: ports.removed,
+      // Whoever asked for it is answered first.
+      removed: () => ports.clock.after(removalDelayMs, ports.removed),
     });
     this.compactions = new CompactionRunner(this.state, config.compactionSleepIntervalMs, ports);
     this.applier = new Applier(
@@ -155,6 +163,7 @@ export class Member implements MemberApi {
         completed: (id, outcome) => this.completed(id, outcome),
         membershipChanged: (change) => this.changes.membershipChanged(change),
         membershipRefused: (change, error) => this.changes.membershipRefused(change, error),
+        reconfigured: (id, outcome) => this.reconfiguration.applied(id, outcome),
         memberPublished: () => {},
         clusterVersionChanged: (version, previous) => {
           this.changes.versionChanged(version, previous);
@@ -224,6 +233,15 @@ export class Member implements MemberApi {
       },
     );
     this.watchState();
+    this.reconfiguration = new Reconfiguration(log.memberId, config.strictReconfigCheck, this.requestTimeoutMs, {
+      clock: ports.clock,
+      logger: ports.logger,
+      membership: this.membership,
+      connections: this.connections,
+      update: (change) => this.driver.update(change),
+      nextRequestId: () => this.requestIds.idOf(this.requestIds.nextKey()),
+      timeoutError: (startedMs) => this.timeoutError(startedMs),
+    });
     this.elections = new Elections(log.memberId, config, {
       clock: ports.clock,
       random: ports.random,
@@ -329,12 +347,49 @@ export class Member implements MemberApi {
     return this.elections.transferLeadership();
   }
 
-  /** Hands leadership to that member, and resolves when it, or another, leads. The error says why it cannot. */
-  async moveLeader(to: bigint): Promise<Result<void, 'not leader' | 'no such voter' | 'timed out'>> {
-    if (!this.isLeader()) return err('not leader');
+  /** Hands leadership to that member, and resolves when it, or another, leads. */
+  async moveLeader(to: bigint): Promise<Result<void, RpcError>> {
+    if (!this.isLeader()) return err(rpcErrors.notLeader);
+    if (!this.membership.votingMembers().some(({ id }) => id === to)) return err(rpcErrors.badLeaderTransferee);
     if (to === this.memberId) return ok(undefined);
-    if (!this.membership.votingMembers().some(({ id }) => id === to)) return err('no such voter');
-    return (await this.elections.transferTo(to)) ? ok(undefined) : err('timed out');
+    return (await this.elections.transferTo(to)) ? ok(undefined) : err(rpcErrors.timeoutLeaderTransfer);
+  }
+
+  addMember(peerUrls: readonly string[], isLearner: boolean): Promise<Result<AddedMember, RpcError>> {
+    return this.reconfiguration.add(peerUrls, isLearner);
+  }
+
+  removeMember(id: bigint): Promise<Result<readonly ClusterMember[], RpcError>> {
+    return this.reconfiguration.remove(id);
+  }
+
+  updateMember(id: bigint, peerUrls: readonly string[]): Promise<Result<readonly ClusterMember[], RpcError>> {
+    return this.reconfiguration.update(id, peerUrls);
+  }
+
+  async promoteMember(id: bigint): Promise<Result<readonly ClusterMember[], RpcError>> {
+    const here = await this.promoteHere(id);
+    if (here.ok || here.error !== rpcErrors.notLeader) return here;
+    const leader = this.membership.member(this.leaderId());
+    return leader === null ? err(rpcErrors.noLeader) : this.ports.promoteAt(leader, id);
+  }
+
+  /** Promotes a learner if this member leads; else the error is `notLeader`. */
+  promoteHere(id: bigint): Promise<Result<readonly ClusterMember[], RpcError>> {
+    return this.reconfiguration.promote(id);
+  }
+
+  snapshot(): Promise<BackendSnapshot> {
+    return this.state.backend.snapshot();
+  }
+
+  async defragment(): Promise<Result<void, RpcError>> {
+    try {
+      await this.state.backend.defragment();
+      return ok(undefined);
+    } catch (error) {
+      return err({ code: statusCode.unknown, message: error instanceof Error ? error.message : String(error) });
+    }
   }
 
   raftView(): RaftView {
@@ -359,6 +414,7 @@ export class Member implements MemberApi {
     this.compactions.stop();
     this.driver.stop();
     this.proposals.stop();
+    this.reconfiguration.stop();
     this.barrier.stop();
   }
 

@@ -6,10 +6,14 @@ import {
   alarmRequest,
   alarmResponse,
   alarmType,
+  defragmentRequest,
+  defragmentResponse,
   hashKvRequest,
   hashKvResponse,
   hashRequest,
   hashResponse,
+  moveLeaderRequest,
+  moveLeaderResponse,
   type StatusResponse,
   statusRequest,
   statusResponse,
@@ -21,6 +25,7 @@ import { rpcErrors, statusCode } from '../status.ts';
 import { Admission } from './admission.ts';
 import { Headers } from './headers.ts';
 import type { MethodRegistry } from './registry.ts';
+import { snapshotStream } from './snapshot-stream.ts';
 import { unary } from './unary.ts';
 
 /** `serverVersion` is the etcd version that this member speaks, "3.6.5". */
@@ -68,6 +73,31 @@ export function registerMaintenance(
             call.respond(hashKvResponse.encode({ header: headers.header(currentRevision), ...hashed }));
           }
         }),
+    }),
+  );
+  server.addStream('/etcdserverpb.Maintenance/Snapshot', snapshotStream(member, admission));
+  server.addUnary(
+    '/etcdserverpb.Maintenance/Defragment',
+    unary(admission, {
+      decode: defragmentRequest.decode,
+      answer: (_request, call) => {
+        void member.defragment().then((outcome) => {
+          if (outcome.ok) call.respond(defragmentResponse.encode({ header: null }));
+          else call.fail(outcome.error);
+        });
+      },
+    }),
+  );
+  server.addUnary(
+    '/etcdserverpb.Maintenance/MoveLeader',
+    unary(admission, {
+      decode: moveLeaderRequest.decode,
+      answer: ({ targetId }, call) => {
+        void member.moveLeader(targetId).then((outcome) => {
+          if (outcome.ok) call.respond(moveLeaderResponse.encode({ header: null }));
+          else call.fail(outcome.error);
+        });
+      },
     }),
   );
   server.addUnary(

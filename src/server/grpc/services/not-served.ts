@@ -7,8 +7,7 @@ import type { MethodRegistry } from './registry.ts';
 
 const unaryMethods: Readonly<Record<string, readonly string[]>> = {
   'etcdserverpb.Lease': ['LeaseGrant', 'LeaseRevoke', 'LeaseTimeToLive', 'LeaseLeases'],
-  'etcdserverpb.Cluster': ['MemberAdd', 'MemberRemove', 'MemberUpdate', 'MemberPromote'],
-  'etcdserverpb.Maintenance': ['Defragment', 'MoveLeader', 'Downgrade'],
+  'etcdserverpb.Maintenance': ['Downgrade'],
   'etcdserverpb.Auth': [
     'AuthEnable',
     'AuthDisable',
@@ -35,7 +34,6 @@ const unaryMethods: Readonly<Record<string, readonly string[]>> = {
 const streamMethods: Readonly<Record<string, readonly string[]>> = {
   'etcdserverpb.Watch': ['Watch'],
   'etcdserverpb.Lease': ['LeaseKeepAlive'],
-  'etcdserverpb.Maintenance': ['Snapshot'],
   'v3electionpb.Election': ['Observe'],
 };
 

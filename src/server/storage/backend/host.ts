@@ -6,8 +6,6 @@ import { invariant, unreachable } from '../../../base/assert.ts';
 import type { Clock, Disk, Timer } from '../../../base/ports.ts';
 import type { Writer } from '../../../proto/codec.ts';
 import type { Span } from '../bolt/node.ts';
-import { assertRead } from '../bolt/pager.ts';
-import { snapshotChunks } from '../bolt/snapshot.ts';
 import type { Release } from '../directory-lock.ts';
 import {
   type Backend,
@@ -18,7 +16,10 @@ import {
   bucketNames,
 } from './backend.ts';
 import { CommittedView } from './committed-view.ts';
+import { fileSnapshot } from './file-snapshot.ts';
+import { HandedOver } from './handed-over.ts';
 import type { EngineLink, EngineReply, EngineRequest, FileState } from './messages.ts';
+import { Questions } from './questions.ts';
 import { SharedFile } from './shared-file.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
@@ -33,30 +34,9 @@ export interface HostOptions {
   readonly lock: () => Promise<Release>;
 }
 
-/** A batch that was handed over and is not committed. */
-interface Sealed {
-  readonly number: number;
-  /** The batches up to this one are complete with it. */
-  readonly completes: number;
-  readonly bytes: number;
-}
-
-interface Waiter {
-  readonly number: number;
-  resolve(): void;
-  reject(error: Error): void;
-}
-
-interface Asked {
-  resolve(reply: EngineReply): void;
-  reject(error: Error): void;
-}
-
-const bucketNumbers = Object.fromEntries(bucketNames.map((name, number) => [name, number])) as Record<
-  BucketName,
-  number
->;
-const snapshotChunkBytes = 256 * 1024;
+const numbered = bucketNames.map((name, number) => [name, number]);
+// Object.fromEntries forgets which names there are.
+const bucketNumbers = Object.fromEntries(numbered) as Readonly<Record<BucketName, number>>;
 
 export class BackendHost implements Backend {
   batch = 1;
@@ -72,14 +52,8 @@ export class BackendHost implements Backend {
   private markedTerm = 0;
   /** The mark up to which everything was handed over. */
   private sealedIndex = 0;
-  private sealed: Sealed[] = [];
-  private sealedBytes = 0;
-  private sealedNumber = 0;
-  /** Of the last batch that is committed; 0 says that the engine has opened the file. */
-  private committedNumber = -1;
-  private waiters: Waiter[] = [];
-  private readonly asked = new Map<number, Asked>();
-  private lastId = 0;
+  private readonly handedOver = new HandedOver();
+  private readonly questions = new Questions();
   private timer: Timer | null = null;
   private failure: BackendFailure | null = null;
   private closing: Promise<void> | null = null;
@@ -110,7 +84,7 @@ export class BackendHost implements Backend {
   }
 
   get pendingBytes(): number {
-    return this.buffer.bytes + this.sealedBytes;
+    return this.buffer.bytes + this.handedOver.bytes;
   }
 
   put(bucket: BucketName, keyBytes: number, valueBytes: number): Writer {
@@ -151,36 +125,42 @@ export class BackendHost implements Backend {
     if (this.failure !== null) return Promise.reject(failed(this.failure));
     if (this.closing !== null) return Promise.reject(new Error(`the backend ${this.options.path} is closed`));
     if (this.buffer.markedBytes > 0 || this.markedIndex > this.sealedIndex) this.seal();
-    const number = this.sealedNumber;
-    if (this.committedNumber >= number) return Promise.resolve();
-    return new Promise((resolve, reject) => this.waiters.push({ number, resolve, reject }));
+    return this.handedOver.all();
   }
 
   async snapshot(): Promise<BackendSnapshot> {
     await this.commit();
-    const id = ++this.lastId;
-    return this.ask(id, { type: 'pin', id }, (reply) => {
-      invariant(reply.type === 'pinned', 'a pin is answered with what was pinned');
-      return this.snapshotOf(id, this.view.shared.use(), reply.state);
-    });
+    return this.ask(
+      (id) => ({ type: 'pin', id }),
+      (reply) => {
+        invariant(reply.type === 'pinned', 'a pin is answered with what was pinned');
+        const { id, state } = reply;
+        const unpin = () => this.link.send({ type: 'unpin', id });
+        return fileSnapshot(this.options.path, this.view.shared.use(), state, unpin);
+      },
+    );
   }
 
   async hash(): Promise<number> {
     await this.commit();
-    const id = ++this.lastId;
-    return this.ask(id, { type: 'hash', id }, (reply) => {
-      invariant(reply.type === 'hashed', 'a hash is answered with a number');
-      return reply.hash;
-    });
+    return this.ask(
+      (id) => ({ type: 'hash', id }),
+      (reply) => {
+        invariant(reply.type === 'hashed', 'a hash is answered with a number');
+        return reply.hash;
+      },
+    );
   }
 
   async defragment(): Promise<void> {
     await this.commit();
-    const id = ++this.lastId;
-    const state = await this.ask(id, { type: 'defragment', id }, (reply) => {
-      invariant(reply.type === 'defragmented', 'a defragmentation is answered with the new file');
-      return reply.state;
-    });
+    const state = await this.ask(
+      (id) => ({ type: 'defragment', id }),
+      (reply) => {
+        invariant(reply.type === 'defragmented', 'a defragmentation is answered with the new file');
+        return reply.state;
+      },
+    );
     try {
       await this.switchTo(state);
     } catch (error) {
@@ -208,10 +188,8 @@ export class BackendHost implements Backend {
     const { hasTail } = this.buffer;
     const { parts, bytes } = this.buffer.take();
     if (this.failure !== null || this.closing !== null) return;
-    const number = ++this.sealedNumber;
     // What follows the mark was told the number of this batch: it is complete with the next.
-    this.sealed.push({ number, completes: hasTail ? this.batch - 1 : this.batch, bytes });
-    this.sealedBytes += bytes;
+    const number = this.handedOver.add(hasTail ? this.batch - 1 : this.batch, bytes);
     this.sealedIndex = this.markedIndex;
     if (!hasTail) this.batch++;
     this.link.send({ type: 'commit', batch: { number, parts, index: this.markedIndex, term: this.markedTerm } });
@@ -228,17 +206,17 @@ export class BackendHost implements Backend {
       case 'pinned':
       case 'hashed':
       case 'defragmented':
-        this.answered(reply.id)?.resolve(reply);
+        this.questions.answer(reply.id, reply);
         return;
       case 'refused':
-        this.answered(reply.id)?.reject(reply.error);
+        this.questions.refuse(reply.id, reply.error);
         return;
       case 'closed':
         this.onClosed();
         return;
       case 'opened':
         this.moveTo(reply.state, reply.written);
-        this.settle(0);
+        this.handedOver.settle(0);
         return;
       default:
         unreachable(reply);
@@ -247,26 +225,14 @@ export class BackendHost implements Backend {
 
   private committed({ number, index, state, written }: EngineReply & { readonly type: 'committed' }): void {
     this.moveTo(state, written);
-    while (this.sealed[0] !== undefined && this.sealed[0].number <= number) {
-      this.committedBatch = this.sealed[0].completes;
-      this.sealedBytes -= this.sealed[0].bytes;
-      this.sealed.shift();
-    }
+    this.committedBatch = this.handedOver.settle(number) ?? this.committedBatch;
     this.committedIndex = Math.max(this.committedIndex, index);
     this.onCommitted();
-    this.settle(number);
   }
 
   private moveTo(state: FileState, written: readonly Span[]): void {
     this.view.moveTo(state, written);
     this.link.send({ type: 'seen', txid: state.meta.txid });
-  }
-
-  private settle(number: number): void {
-    this.committedNumber = number;
-    const done = this.waiters.filter((waiter) => waiter.number <= number);
-    this.waiters = this.waiters.filter((waiter) => waiter.number > number);
-    for (const waiter of done) waiter.resolve();
   }
 
   /** For good: what was not committed yet never will be. */
@@ -279,48 +245,14 @@ export class BackendHost implements Backend {
     this.timer?.cancel();
     this.timer = null;
     const error = failed(failure);
-    for (const waiter of this.waiters.splice(0)) waiter.reject(error);
-    for (const asked of this.asked.values()) asked.reject(error);
-    this.asked.clear();
+    this.handedOver.fail(error);
+    this.questions.fail(error);
     this.failedHandler(failure);
   }
 
-  /** `read` is called at the reply, before any other: what it refers to is still as it was. */
-  private ask<T>(id: number, request: EngineRequest, read: (reply: EngineReply) => T): Promise<T> {
+  private ask<T>(request: (id: number) => EngineRequest, read: (reply: EngineReply) => T): Promise<T> {
     if (this.failure !== null) return Promise.reject(failed(this.failure));
-    return new Promise((resolve, reject) => {
-      this.asked.set(id, { resolve: (reply) => resolve(read(reply)), reject });
-      this.link.send(request);
-    });
-  }
-
-  private answered(id: number): Asked | null {
-    const asked = this.asked.get(id) ?? null;
-    this.asked.delete(id);
-    return asked;
-  }
-
-  private snapshotOf(id: number, shared: SharedFile, { meta, size }: FileState): BackendSnapshot {
-    let released = false;
-    const { path } = this.options;
-    const reader = {
-      pageSize: meta.pageSize,
-      readFully: async (bytes: Uint8Array, page: number) => {
-        invariant(!released, 'a snapshot is read before it is released');
-        const source = { path, pageSize: meta.pageSize, highWater: meta.highWater };
-        assertRead(source, page, await shared.file.read(bytes, page * meta.pageSize), bytes.length);
-      },
-    };
-    return {
-      bytes: size,
-      chunks: () => snapshotChunks(reader, meta, snapshotChunkBytes),
-      release: () => {
-        if (released) return;
-        released = true;
-        this.link.send({ type: 'unpin', id });
-        void shared.release();
-      },
-    };
+    return this.questions.ask((id) => this.link.send(request(id)), read);
   }
 
   /** The engine waits until this thread reads the file that took the other one's place. */
