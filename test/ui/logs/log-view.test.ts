@@ -1,6 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HistoryWriter } from '../../../src/supervisor/history.ts';
 import { historyFile } from '../../../src/supervisor/history-files.ts';
 import type { LevelFilter } from '../../../src/ui/logs/level.ts';
 import { LogView } from '../../../src/ui/logs/log-view.ts';
@@ -8,7 +9,7 @@ import { parseQuery } from '../../../src/ui/logs/query.ts';
 import type { LogProcess } from '../../../src/ui/logs/shown-lines.ts';
 import { plainText } from '../../../src/ui/terminal/ansi.ts';
 import { themeOf } from '../../../src/ui/theme.ts';
-import { always, historyOf, withFolder } from './history-fixture.ts';
+import { always, historyOf, plainLines, withFolder, withFolderAsync } from './history-fixture.ts';
 
 const names = ['a', 'b', 'c'];
 const theme = themeOf('mono');
@@ -213,6 +214,44 @@ describe('the view of the log', () => {
       expect(draw()).toEqual(['a   …漢字漢字漢字漢字漢字…', 'a']);
       view.side(-5);
       expect(draw()[1]).toBe('a           tab');
+    });
+  });
+
+  it('stays whole while the lines that it shows are thrown away', async () => {
+    await withFolderAsync(async (folder) => {
+      const writer = new HistoryWriter(folder, 'p', { fileBytes: 20_000, files: 2 });
+      const view = new LogView();
+      view.lines.add({ history: historyOf(folder, 'p'), colourIndex: 0 });
+      view.lines.search = queryOf('[05] of');
+      let line = 0;
+      for (let at = 0; at < 400; at++) {
+        const block = Array.from({ length: 10 }, () => `line ${line++} of it ${'z'.repeat(40)}\n`).join('');
+        writer.append(at, 'o', Buffer.from(block));
+        // Looks now and then, so that files come and go unseen.
+        if (at % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+        if (at % 50 === 20) {
+          refresh(view);
+          view.frame(80, 5, theme, true);
+          if (at === 120) {
+            view.home();
+            view.frame(80, 5, theme, true);
+            view.select();
+          }
+          if (at > 200) view.toMatch(at % 100 === 20 ? 1 : -1);
+          view.selectedText();
+        }
+      }
+      await writer.close();
+      refresh(view);
+      refresh(view);
+      view.home();
+      const plain = plainLines(folder, 'p').map(({ bytes }) => bytes.toString());
+      expect(view.extent().count).toBe(plain.length);
+      expect(plainText(view.frame(80, 1, theme, true)[0] ?? '')).toContain(plain[0]);
+      view.follow();
+      expect(plainText(view.frame(80, 1, theme, true)[0] ?? '')).toContain(plain.at(-1));
+      expect(view.matchNumber().count).toBe(plain.filter((text) => /[05] of/.test(text)).length);
+      for (const { history } of view.lines.processes) history.close();
     });
   });
 
