@@ -42,7 +42,7 @@ export function lineScreen(): RunScreen {
 
 export async function dashboardScreen(settings: DashboardSettings): Promise<RunScreen> {
   const { HeldOutput } = await import('../supervisor/held-output.ts');
-  const held = new HeldOutput();
+  const held = new HeldOutput(linesLeft);
   const errors = new HeldErrors();
   let dashboard: { close(): void; say(text: string): void } | null = null;
   let summary: () => string | null = () => null;
@@ -52,7 +52,7 @@ export async function dashboardScreen(settings: DashboardSettings): Promise<RunS
     closed = true;
     dashboard?.close();
     dashboard = null;
-    held.release(linesLeft);
+    held.release();
     const text = summary();
     if (text !== null) errors.add(text);
     // After the lines: they take a turn to be written.

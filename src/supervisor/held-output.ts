@@ -1,20 +1,28 @@
 /** Standard output while something else has the terminal: the last lines are kept, and shown when the terminal is free again. */
+import { lastLines } from './last-lines.ts';
 import type { Send } from './output.ts';
 import { Output, terminalSend } from './output.ts';
 
-/** More than the last lines of a screen. */
 const keptBytesMax = 64 * 1024;
 
 export class HeldOutput {
   readonly output = new Output((buffers, done) => this.#take(buffers, done), null);
   #kept: Buffer = Buffer.alloc(0);
+  readonly #lines: number;
   #send: Send | null = null;
 
-  /** From now on all goes to the terminal, after the last `lines` lines of what was held. */
-  release(lines: number): void {
+  /** Keeps `lines` lines, of 64 KiB at most. */
+  constructor(lines: number) {
+    this.#lines = lines;
+    this.output.linesWanted = lines;
+  }
+
+  /** From now on all goes to the terminal, after the lines that were kept. */
+  release(): void {
     if (this.#send !== null) return;
     this.#send = terminalSend();
-    const tail = lastLines(this.#kept, lines);
+    this.output.linesWanted = null;
+    const tail = lastLines(this.#kept, this.#lines);
     this.#kept = Buffer.alloc(0);
     if (tail.length > 0) this.output.write(tail);
   }
@@ -36,15 +44,4 @@ export class HeldOutput {
     this.#kept = Buffer.from(Buffer.concat([this.#kept, ...ends]).subarray(-keptBytesMax));
     done(null);
   }
-}
-
-/** Of whole lines. */
-function lastLines(bytes: Buffer, count: number): Buffer {
-  let from = bytes.length;
-  for (let left = count + 1; left > 0; left--) {
-    const newline = from === 0 ? -1 : bytes.lastIndexOf(0x0a, from - 1);
-    if (newline < 0) return bytes;
-    from = newline;
-  }
-  return bytes.subarray(from + 1);
 }

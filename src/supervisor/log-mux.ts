@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { HistoryWriter } from './history.ts';
+import { lastLines } from './last-lines.ts';
 import type { LineStyle } from './line-format.ts';
 import { linePrefix, prefixLines, prefixLinesForTerminal } from './line-format.ts';
 import { LineSplitter, lineBytesMax } from './line-splitter.ts';
@@ -62,9 +63,11 @@ export class LogMux {
     const print = (block: Buffer, kind: 'stdout' | 'stderr', pid: number) => {
       const now = new Date();
       history?.append(now.getTime(), kind === 'stdout' ? 'o' : 'e', block);
+      const { linesWanted } = this.#output;
+      const shown = linesWanted === null ? block : lastLines(block, linesWanted);
       if (style === 'ndjson') this.#output.write(lineRecords(block, head(now), pid, kind));
-      else if (style.colour) this.#output.writeLatin1(prefixLinesForTerminal(block, prefixAt(now, style)));
-      else this.#output.writeLines(block, prefixAt(now, style));
+      else if (style.colour) this.#output.writeLatin1(prefixLinesForTerminal(shown, prefixAt(now, style)));
+      else this.#output.writeLines(shown, prefixAt(now, style));
       for (const hear of listeners) hear(block);
       if (this.#taps.size > 0) this.#tell(name, lineRecords(block, head(now), pid, kind));
     };

@@ -35,6 +35,8 @@ export type Send = (buffers: readonly Buffer[], done: (error: Error | null) => v
 export class Output {
   /** Called when the queue passes its high mark (true) and when it has fallen to the low one (false). */
   onCongestion: (congested: boolean) => void = () => {};
+  /** Of a block of lines only so many at its end are of use to anybody; null: all. Whoever writes may leave out the others. */
+  linesWanted: number | null = null;
   /** Called once when the reader is gone (EPIPE) or writing fails for good; later writes are dropped. */
   onClosed: (error: Error) => void = () => {};
 

@@ -1,6 +1,7 @@
 /** The dashboard on a terminal: takes keys in, brings frames out, and asks the source of the run for facts and deeds. */
 import type { ReadStream, WriteStream } from 'node:tty';
 import { unreachable } from '../base/assert.ts';
+import type { Observation } from '../supervisor/observe/model.ts';
 import { Frame } from './frame.tsx';
 import type { InputEvent } from './input/event.ts';
 import type { Binding, Keymap } from './input/keymap.ts';
@@ -12,11 +13,15 @@ import { Painter } from './terminal/painter.ts';
 import { Terminal } from './terminal/terminal.ts';
 import type { ThemeName } from './theme.ts';
 import type { Layout } from './view-model/layout.ts';
-import type { Effect, Surroundings, UiState } from './view-model/ui-state.ts';
+import type { Effect, Notice, Surroundings, UiState } from './view-model/ui-state.ts';
 import { initialState, settle, update } from './view-model/ui-state.ts';
 
 /** How often the screen follows what happens by itself; keys are answered at once. */
 const tickMs = 250;
+/** Figures that change all the time need no more than every second of these; events are shown with the next. */
+const ticksOfFigures = 2;
+/** How long a notice stands that nothing replaces. */
+const noticeMs = 10_000;
 /** An escape key alone is told from a sequence by nothing coming after it. */
 const escapeMs = 40;
 
@@ -48,8 +53,12 @@ export class Dashboard {
   #ticks: NodeJS.Timeout | null = null;
   #escape: NodeJS.Timeout | null = null;
   #unsubscribe: () => void = () => {};
-  /** Something has changed since the last frame. */
+  /** Something that is drawn has changed since the last frame. */
   #stale = true;
+  /** As it is drawn. */
+  #observation: Observation;
+  #ticksSince = 0;
+  #noticed: { readonly notice: Notice | null; readonly sinceMs: number } = { notice: null, sinceMs: 0 };
   /** A frame waits for the terminal to take the one before. */
   #held = false;
   #closed = false;
@@ -59,6 +68,7 @@ export class Dashboard {
     const { input, output, keymap, offsetMinutes } = options;
     this.#options = options;
     this.#state = initialState(options.theme);
+    this.#observation = options.source.observation();
     this.#terminal = new Terminal(input, output, {
       onText: (text) => this.#guarded(() => this.#onText(text)),
       onResize: () => this.#guarded(() => this.#repaint()),
@@ -80,9 +90,7 @@ export class Dashboard {
   open(): void {
     this.#guarded(() => {
       this.#terminal.enter();
-      this.#unsubscribe = this.#options.source.subscribe(() => {
-        this.#stale = true;
-      });
+      this.#unsubscribe = this.#options.source.subscribe(() => {}); // looked at with each tick
       this.#ticks = setInterval(() => this.#guarded(() => this.#tick()), tickMs);
       this.#tick();
     });
@@ -127,7 +135,26 @@ export class Dashboard {
   #tick(): void {
     if (this.#away) return;
     if (this.#pane?.tick() === true) this.#paneChanged();
+    this.#ticksSince++;
+    const newest = this.#options.source.observation();
+    if (this.#ticksSince >= ticksOfFigures || newest.events !== this.#observation.events) this.#observe(newest);
+    this.#expireNotice();
     this.#paint();
+  }
+
+  #observe(newest: Observation): void {
+    this.#ticksSince = 0;
+    if (newest === this.#observation) return;
+    this.#observation = newest;
+    this.#stale = true;
+  }
+
+  #expireNotice(): void {
+    const { notice } = this.#state;
+    if (notice !== this.#noticed.notice) this.#noticed = { notice, sinceMs: performance.now() };
+    if (notice === null || notice.level === 'busy' || performance.now() - this.#noticed.sinceMs < noticeMs) return;
+    this.#state = { ...this.#state, notice: null };
+    this.#stale = true;
   }
 
   #paneChanged(): void {
@@ -156,7 +183,7 @@ export class Dashboard {
     this.#stale = false;
     const { source } = this.#options;
     const size = this.#terminal.size;
-    const observation = source.observation();
+    const observation = this.#observation;
     const draw = () => this.#frame.draw({ title: source.title, observation, state: this.#state, size });
     let { rows, around } = draw();
     const settled = settle(this.#state, observation, around.layout);
@@ -185,7 +212,9 @@ export class Dashboard {
         this.#paneChanged();
         continue;
       }
-      const around = { ...this.#around, observation: this.#options.source.observation() };
+      // What a key means is decided by what is so now, not by what was drawn.
+      this.#observe(this.#options.source.observation());
+      const around = { ...this.#around, observation: this.#observation };
       const { state, effects } = update(this.#state, event, around);
       this.#state = state;
       this.#stale = true;
@@ -248,6 +277,7 @@ export class Dashboard {
   async #act(action: DashboardAction): Promise<void> {
     const done = await this.#options.source.act(action);
     this.#guarded(() => {
+      this.#observe(this.#options.source.observation());
       const said = done.ok ? done.value : done.error;
       const text = said === '' ? commandText(action) : (said.split('\n')[0] ?? '');
       this.#state = { ...this.#state, notice: { level: done.ok ? 'done' : 'failed', text } };
