@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { wholeLink } from '../../src/chaos/fabric/link-policy.ts';
 import { install, Run } from '../e2e/supervisor-harness.ts';
+import { bundledEtcd } from '../support/cluster.ts';
 import { FabricCluster } from '../support/fabric-cluster.ts';
 import { realProgram } from '../support/real-etcd.ts';
 
@@ -21,24 +22,33 @@ afterEach(async () => {
 });
 
 async function started(binary: string | null, ...flags: string[]): Promise<FabricCluster> {
-  const cluster = await FabricCluster.start(binary ?? '', flags);
+  return startedOf([binary, binary, binary], flags);
+}
+
+async function startedOf(binaries: readonly (string | null)[], flags: readonly string[]): Promise<FabricCluster> {
+  const cluster = await FabricCluster.start(
+    binaries.map((binary) => binary ?? ''),
+    flags,
+  );
   closers.push(() => cluster.close());
   return cluster;
 }
 
-const kinds: readonly (readonly [string, string | null, readonly string[]])[] = [
-  ['etcd 3.6.5', realEtcd, []],
-  ['etcd 3.6.5 with TLS between peers', realEtcd, ['--peer-auto-tls']],
-  ['the etcd of Debian', debianEtcd, []],
+const kinds: readonly (readonly [string, readonly (string | null)[], readonly string[]])[] = [
+  ['etcd 3.6.5', [realEtcd, realEtcd, realEtcd], []],
+  ['etcd 3.6.5 with TLS between peers', [realEtcd, realEtcd, realEtcd], ['--peer-auto-tls']],
+  ['the etcd of Debian', [debianEtcd, debianEtcd, debianEtcd], []],
+  ['etcd 3.6.5 beside bundled members', [bundledEtcd, realEtcd, bundledEtcd], []],
+  ['etcd 3.6.5 beside bundled members, with TLS', [bundledEtcd, realEtcd, bundledEtcd], ['--peer-auto-tls']],
 ];
 
-describe.each(kinds)('%s on the fabric', (_name, binary, flags) => {
-  const here = it.skipIf(binary === null || realEtcd === null);
+describe.each(kinds)('%s on the fabric', (_name, binaries, flags) => {
+  const here = it.skipIf(realEtcd === null || binaries.includes(null));
 
   here(
     'gets a new leader when the old one is isolated, acknowledges nothing in the minority, and agrees after',
     async () => {
-      const cluster = await started(binary, ...flags);
+      const cluster = await startedOf(binaries, flags);
       for (const name of cluster.names) expect(await cluster.client(name).put('at', name)).toMatchObject({ ok: true });
       const old = await cluster.leader(cluster.names);
       const majority = cluster.names.filter((name) => name !== old);
@@ -63,13 +73,11 @@ describe.each(kinds)('%s on the fabric', (_name, binary, flags) => {
       const read = await cluster.client(old).get('majority');
       expect(read.ok && read.answer['count']).toBe('1');
       expect((await minorityWrite).ok).toBe(false);
-      const none = await cluster.client(next).get('minority');
-      expect(none.ok && none.answer['count']).toBe('0');
     },
   );
 
   here('cuts each directed link alone, and is seen to', async () => {
-    const cluster = await started(binary, ...flags);
+    const cluster = await startedOf(binaries, flags);
     const counters = async (from: string, to: string) => {
       const link = (await cluster.fabric.observed()).find((one) => one.from === from && one.to === to);
       return link ?? { passed: 0, hit: 0 };
@@ -207,7 +215,7 @@ describe.skipIf(realEtcd === null)('a cluster on the fabric (needs REAL_ETCD_DIR
     expect(run.survivors()).toEqual([]);
   });
 
-  it('is what clusterctl start makes of real members, for good', async () => {
+  it('is what clusterctl start makes of real members, for good, whatever runs on their data later', async () => {
     const installation = await install();
     closers.push(() => installation.remove());
     const cwd = mkdtempSync(join(tmpdir(), 'clusterctl-fabric-start-'));
@@ -220,15 +228,15 @@ describe.skipIf(realEtcd === null)('a cluster on the fabric (needs REAL_ETCD_DIR
       return run.stderr;
     };
     const lists: string[] = [];
-    for (let round = 0; round < 2; round++) {
-      const run = start(...real);
+    for (const etcd of [realEtcd ?? '', bundledEtcd, realEtcd ?? '']) {
+      const run = start('--etcd', etcd);
       try {
         await run.seen(/etcd1 \| .*ready to serve client requests/);
         const state = JSON.parse(readFileSync(join(cwd, '.clusterctl/clusters.json'), 'utf8'));
         expect(state.etcd.peers).toEqual({ route: 'fabric', scheme: 'http' });
         const endpoint = `http://127.0.0.1:${state.etcd.members[0].clientPort}`;
         const list = await promisify(execFile)(etcdctl, ['--endpoints', endpoint, 'member', 'list']);
-        lists.push(list.stdout);
+        lists.push(list.stdout.split('\n').sort().join('\n'));
       } finally {
         for (let more = run.child.exitCode === null; more; more = run.child.exitCode === null) {
           await run.endBy('SIGINT', 'SIGINT');
@@ -237,9 +245,7 @@ describe.skipIf(realEtcd === null)('a cluster on the fabric (needs REAL_ETCD_DIR
       expect(run.survivors()).toEqual([]);
     }
     expect(lists[0]?.match(/http:\/\/192\.0\.2\.[123]:\d+/g)?.length).toBe(3);
-    expect(lists[1]).toBe(lists[0]);
+    expect(new Set(lists).size).toBe(1);
     expect(await refused(...real, '--fabric', 'off')).toContain('reach each other through the fabric');
-    expect(await refused()).toContain('start them with --etcd system or a binary');
-    expect(await refused('--fabric', 'socks', '--state-dir', 'other')).toContain('--fabric socks is for real etcd');
   });
 });

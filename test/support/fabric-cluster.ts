@@ -1,4 +1,4 @@
-/** A generated cluster of real members on a fault fabric, started as `clusterctl start` starts them, with the fabric at hand. */
+/** A generated cluster on a fault fabric, started as `clusterctl start` starts them, with the fabric at hand. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,14 +51,14 @@ export class FabricCluster {
     this.names = names;
   }
 
-  /** Starts members with these flags; resolves when all know one leader. */
-  static async start(binary: string, flags: readonly string[] = [], count = 3): Promise<FabricCluster> {
+  /** Starts a member of each binary with these flags; resolves when all know one leader. */
+  static async start(binaries: readonly string[], flags: readonly string[] = []): Promise<FabricCluster> {
     const folder = mkdtempSync(join(tmpdir(), 'clusterctl-fabric-'));
     const fabric = await FabricThread.start(await bundleFabric(folder), (message) => {
       throw new Error(message);
     });
-    const ports = await freePorts(2 * count);
-    const members = Array.from({ length: count }, (_, at): MemberAddress => {
+    const ports = await freePorts(2 * binaries.length);
+    const members = binaries.map((_, at): MemberAddress => {
       return { name: `etcd${at + 1}`, clientPort: ports[2 * at] ?? 0, peerPort: ports[2 * at + 1] ?? 0 };
     });
     const scheme = peerScheme(`etcd ${flags.join(' ')}`);
@@ -74,13 +74,13 @@ export class FabricCluster {
         return { name: member.name, cluster: 'etcd', host, port: member.peerPort, tls: scheme === 'https' };
       }),
     );
-    for (const member of members) {
+    for (const [at, member] of members.entries()) {
       const env = {
         PATH: process.env['PATH'] ?? '',
         ...memberEnv(generated, member, join(folder, member.name)),
         ...proxyEnv(fabric.proxyUrl(member.name)),
       };
-      const child = spawn(binary, flags, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(binaries[at] ?? '', flags, { env, stdio: ['ignore', 'pipe', 'pipe'] });
       const collect = (chunk: Buffer) => {
         cluster.#logs.set(member.name, cluster.log(member.name) + chunk.toString('utf8'));
       };
