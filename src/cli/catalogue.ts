@@ -12,6 +12,10 @@ export type Kind =
   | { readonly type: 'entries' }
   /** What a supervisor runs; entries of the Procfile if none does. */
   | { readonly type: 'processes' }
+  /** Whom a fault may hit. */
+  | { readonly type: 'targets' }
+  /** Ids of active faults. */
+  | { readonly type: 'faults' }
   /** `web=2,work=1`. */
   | { readonly type: 'formation' }
   | { readonly type: 'files' }

@@ -11,6 +11,7 @@ import { syntax } from '../../src/cli/syntax.ts';
 const names = {
   entries: async () => ['web', 'work', 'name with space'],
   processes: async () => ['web.1', 'web.2'],
+  faults: async () => ['f1', 'f3'],
 };
 
 /** Mode and candidates, without summaries, for a line whose last word is being typed. */
@@ -28,6 +29,55 @@ async function complete(...line: string[]): Promise<string[]> {
 describe('completion', () => {
   it.each<[string[], string[]]>([
     [['st'], ['words', 'start', 'status']],
+    [
+      ['fault', 're'],
+      ['words', 'restart', 'resume'],
+    ],
+    [
+      ['fault', 'kill', ''],
+      ['words', 'web.1', 'web.2', 'leader', 'follower', 'random'],
+    ],
+    [
+      ['fault', 'partition', '--is'],
+      ['words', '--isolate'],
+    ],
+    [
+      ['fault', 'partition', '--m'],
+      ['words', '--majority', '--minority', '--mode', '--messages'],
+    ],
+    [
+      ['fault', 'partition', '--isolate', 'l'],
+      ['words', 'leader'],
+    ],
+    [
+      ['fault', 'partition', '--isolate=f'],
+      ['words', '--isolate=follower'],
+    ],
+    [
+      ['fault', 'partition', '--ring', '--mode', ''],
+      ['words', 'hold', 'reset'],
+    ],
+    [
+      ['fault', 'disk', 'web.1', '--fail', 'E'],
+      ['words', 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS'],
+    ],
+    [
+      ['fault', 'disk', 'web.1', '--fail', 'EIO', ''],
+      ['words', 'web.2', 'leader', 'follower', 'random'],
+    ],
+    [
+      ['fault', 'heal', 'f1', ''],
+      ['words', 'f3'],
+    ],
+    [
+      ['fault', 'heal', '--'],
+      ['words', '--all', '--json'],
+    ],
+    [['fault', 'delay', ''], ['words']],
+    [
+      ['fault', '--j'],
+      ['words', '--json'],
+    ],
     [
       ['start', 'w'],
       ['words', 'web', 'work'],

@@ -17,6 +17,10 @@ describe('the control protocol', () => {
       ok: true,
       value: { command: 'stop', names: ['web'] },
     });
+    expect(parseRequest('{"command":"fault","words":["kill","leader"]}')).toEqual({
+      ok: true,
+      value: { command: 'fault', words: ['kill', 'leader'] },
+    });
     expect(parseRequest('{"command":"status"}')).toEqual({ ok: true, value: { command: 'status', names: [] } });
     expect(parseRequest('{"command":"rolling-restart","timeoutMs":5000}')).toEqual({
       ok: true,
@@ -28,6 +32,7 @@ describe('the control protocol', () => {
       ['[]', 'a request has a command'],
       ['{"command":"fly"}', 'unknown command fly'],
       ['{"command":"stop","names":"web"}', 'names are strings'],
+      ['{"command":"fault"}', 'words of a fault are strings'],
     ] as const) {
       expect(parseRequest(line)).toEqual({ ok: false, error });
     }

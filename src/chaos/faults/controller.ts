@@ -288,16 +288,16 @@ export class FaultController {
     return failed === undefined || failed.ok ? null : failed.error;
   }
 
+  /** Starts what these faults have brought down, unless another keeps it there. */
   async #startAgain(faults: readonly Active[]): Promise<string | null> {
-    const down = new Set(
-      faults.flatMap(({ effect }) => (effect.type === 'kill' || effect.type === 'stop' ? [effect.name] : [])),
-    );
-    const stillDown = new Set(
-      this.#effects().flatMap((effect) => (effect.type === 'kill' || effect.type === 'stop' ? [effect.name] : [])),
-    );
-    const problems = await Promise.all(
-      [...down].filter((name) => !stillDown.has(name)).map((name) => this.#options.processes.control('start', name)),
-    );
+    const kept = new Set(this.#effects().flatMap((effect) => (isEnding(effect) ? [effect.name] : [])));
+    const names = new Set<string>();
+    for (const { effect, before } of faults) {
+      if (isEnding(effect) && before.running && !kept.has(effect.name)) names.add(effect.name);
+    }
+    const all = this.#options.processes.all();
+    const down = [...names].filter((name) => all.find((process) => process.name === name)?.state === 'stopped');
+    const problems = await Promise.all(down.map((name) => this.#options.processes.control('start', name)));
     return problems.find((problem) => problem !== null) ?? null;
   }
 
@@ -325,6 +325,11 @@ const nothing = Promise.resolve(null);
 /** Over as soon as it is done: nothing is left to heal. */
 function isMomentary({ type }: FaultEffect): boolean {
   return type === 'restart' || type === 'move-leader';
+}
+
+/** It ends its process: at once, or with the next sync. */
+function isEnding(effect: FaultEffect): effect is Extract<FaultEffect, { type: 'kill' | 'stop' | 'disk' }> {
+  return effect.type === 'kill' || effect.type === 'stop' || (effect.type === 'disk' && effect.rule.error !== null);
 }
 
 function whyNot({ type }: FaultEffect): string {

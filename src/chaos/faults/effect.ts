@@ -21,8 +21,9 @@ export interface Baseline {
   /** Messages hit, by `from>to`. */
   readonly links: ReadonlyMap<string, number>;
   readonly syncs: number;
-  /** Starts of the process. */
+  /** Of the process that it is about. */
   readonly starts: number;
+  readonly running: boolean;
 }
 
 /** Between two looks: soon at first, for most faults show within some milliseconds. */
@@ -35,8 +36,8 @@ export async function baselineOf(effect: FaultEffect, sources: EffectSources): P
     for (const { from, to, hit } of await sources.links.observed(endsOf(effect.rules))) links.set(`${from}>${to}`, hit);
   }
   const syncs = effect.type === 'disk' ? ((await sources.disks.syncsHit(effect.name)) ?? 0) : 0;
-  const starts = 'name' in effect ? (find(effect.name, sources)?.starts ?? 0) : 0;
-  return { links, syncs, starts };
+  const process = 'name' in effect ? find(effect.name, sources) : undefined;
+  return { links, syncs, starts: process?.starts ?? 0, running: process?.state === 'running' };
 }
 
 /** True as soon as the fault was seen to bite; false if it is over before. */

@@ -13,6 +13,8 @@ import type { LinkBackend } from './link-backend.ts';
 import type { FaultProcess, FaultProcesses } from './processes.ts';
 import type { ProcessView } from './view.ts';
 
+/** Who leads is known by logs and pushes; one that is paused or cut off does not say more however long it is waited for. */
+const viewPatienceMs = 300;
 /** A transfer takes an election time-out at most; etcd answers sooner, whatever comes of it. */
 const moveTimeoutMs = 10_000;
 
@@ -29,7 +31,7 @@ export function newRunFaults({ supervisor, observer, fabric, onEvent }: RunFault
   const processes = new SupervisedFaultProcesses(supervisor);
   const admin = new AdminBackend(processes);
   const factsOf = async () => {
-    const { processes: all } = await observer.look();
+    const { processes: all } = await observer.look(viewPatienceMs);
     return new Map(all.flatMap(({ name, member }) => (member === null ? [] : [[name, member] as const])));
   };
   return new FaultController({

@@ -1,6 +1,7 @@
 /** `clusterctl __complete -- WORD… CURRENT`: what the scripts of `clusterctl completion` ask at every press of the tab key. */
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
+import type { RunStatus } from '../../supervisor/control-protocol.ts';
 import { parseProcfile } from '../../supervisor/procfile/parse.ts';
 import { answer } from '../completion/answer.ts';
 import { whatIsWanted } from '../completion/wanted.ts';
@@ -25,7 +26,8 @@ export async function complete(typed: readonly string[]): Promise<number> {
   }
   const entries = async () => entryNames(values);
   const processes = async () => (await runningNames(values, given)) ?? entryNames(values);
-  process.stdout.write(await answer(wanted, current, { entries, processes }));
+  const faults = async () => (await runningStatus(values, given))?.faults.map((one) => one.id) ?? [];
+  process.stdout.write(await answer(wanted, current, { entries, processes, faults }));
   return exitCode.ok;
 }
 
@@ -46,7 +48,13 @@ function entryNames({ procfile, members }: Options): readonly string[] {
 }
 
 async function runningNames(values: Options, given: ReadonlySet<string>): Promise<readonly string[] | null> {
+  const status = await runningStatus(values, given);
+  return status === null ? null : status.processes.map((one) => one.name);
+}
+
+/** Null if no supervisor answers soon. */
+async function runningStatus(values: Options, given: ReadonlySet<string>): Promise<RunStatus | null> {
   const patience = new Promise<null>((resolve) => setTimeout(() => resolve(null), patienceMs).unref());
   const found = await Promise.race([findSupervisor(values, given), patience]);
-  return found?.ok === true ? found.value.status.processes.map((one) => one.name) : null;
+  return found?.ok === true ? found.value.status : null;
 }

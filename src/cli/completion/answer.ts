@@ -1,11 +1,14 @@
 /** The answer to a shell that asks for completions: a first line that says how to treat the others. Pure. */
 import { unreachable } from '../../base/assert.ts';
+import { roleTargets } from '../../chaos/faults/command.ts';
 import type { Candidate, Wanted } from './wanted.ts';
 
 /** Names that only a look at the machine gives. */
 export interface Names {
   entries(): Promise<readonly string[]>;
   processes(): Promise<readonly string[]>;
+  /** Ids of active faults. */
+  faults(): Promise<readonly string[]>;
 }
 
 /**
@@ -26,6 +29,10 @@ export async function answer(wanted: Wanted, current: string, names: Names): Pro
       return list('words', fresh(await names.entries()), current);
     case 'processes':
       return list('words', fresh(await names.processes()), current);
+    case 'targets':
+      return list('words', fresh([...(await names.processes()), ...roleTargets]), current);
+    case 'faults':
+      return list('words', fresh(await names.faults()), current);
     case 'formation': {
       // `web=2,` stays, and names that it has are not offered again.
       const done = current.slice(prefix.length, current.lastIndexOf(',') + 1);

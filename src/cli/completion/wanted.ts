@@ -5,6 +5,7 @@ import type { Kind } from '../catalogue.ts';
 import { commandInfos, flagInfos } from '../catalogue.ts';
 import type { Options } from '../syntax.ts';
 import { syntax } from '../syntax.ts';
+import { wantedOfFault } from './fault-words.ts';
 
 export interface Candidate {
   readonly word: string;
@@ -40,6 +41,8 @@ function wantedAfter({ command, words: operands }: Parsed, words: readonly strin
   const [first] = operands;
   const isVerbatim = command !== null && first !== undefined && syntax.isVerbatim(command, first);
   if (isVerbatim) return kind({ type: 'files' });
+  const ofFault = command === 'fault' ? wantedOfFault(operands, current) : null;
+  if (ofFault !== null) return ofFault;
   if (current.startsWith('-') && !words.includes('--')) return flagOrValue(command, current);
   if (command === null)
     return candidates(Object.entries(commandInfos).map(([word, { summary }]) => ({ word, summary })));

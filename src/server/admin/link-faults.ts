@@ -13,7 +13,7 @@ import { messageTypeName } from '../peer/peer.ts';
 /** More rules are refused: every message is held against those of its link. */
 export const linkRulesMax = 1_024;
 /** A longer delay is refused; Raft takes a link that slow for a cut one. */
-export const linkDelayMaxMs = 60_000;
+const linkDelayMaxMs = 60_000;
 
 /** The context of a probe: a message that shows what rules do, and that the transport of its receiver takes out. */
 const probeContext = Buffer.from('clusterctl probe');

@@ -14,7 +14,7 @@ export interface SyncRule {
 }
 
 /** What syncs can be made to fail with. */
-export const syncErrors = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS'] as const;
+const syncErrors = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS'] as const;
 type SyncError = (typeof syncErrors)[number];
 
 const texts: Readonly<Record<SyncError, string>> = {
