@@ -169,7 +169,8 @@ export class ObservedMember {
   async checkHealth(probe: Probe): Promise<void> {
     const instance = this.#instance;
     const health = await probe.health(this.#url, timeoutMs);
-    const version = this.#record.facts.version === null ? await probe.page(this.#url, '/version', timeoutMs) : null;
+    const wantsVersion = health.ok && this.#record.facts.version === null;
+    const version = wantsVersion ? await probe.page(this.#url, '/version', timeoutMs) : null;
     if (instance !== this.#instance || !this.#running) return;
     const [, text] = version?.ok === true ? (/"etcdserver"\s*:\s*"([^"]+)"/.exec(version.value) ?? []) : [];
     const { facts } = this.#record;

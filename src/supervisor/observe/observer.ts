@@ -38,6 +38,8 @@ const metricsEvery = 10;
 /** Between pushes of bundled members, beside those on changes: while somebody looks, and else. */
 const watchedPushMs = 500;
 const idlePushMs = 10_000;
+/** A little more than one look takes at most. */
+const lookPatienceMs = 1_200;
 /** How long it goes on looking after a single request; the next one then finds rates. */
 const leaseMs = 10_000;
 /** Looking at all processes takes no more than this share of a core, however many there are. */
@@ -110,8 +112,8 @@ export class Observer {
     };
   }
 
-  /** Looks at everything now. Resolves, within about a second, when all have answered or will not. */
-  async look(): Promise<Observation> {
+  /** Looks at everything now. Resolves when all have answered, or will not, or `patienceMs` have passed. */
+  async look(patienceMs = lookPatienceMs): Promise<Observation> {
     clearTimeout(this.#lease ?? undefined);
     this.#lease = setTimeout(() => {
       this.#lease = null;
@@ -123,12 +125,14 @@ export class Observer {
     const running = [...this.#members.values()].filter((member) => member.running);
     if (running.length > 0) {
       const probe = await this.#openProbe();
-      await Promise.all(
-        running.map(async (member) => {
-          await Promise.all([member.orderStatus(), member.poll(probe), member.checkHealth(probe)]);
-          await member.readMetrics(probe);
-        }),
-      );
+      const looks = running.flatMap((member) => [
+        member.orderStatus(),
+        member.poll(probe),
+        member.checkHealth(probe),
+        member.readMetrics(probe),
+      ]);
+      const patience = new Promise<void>((resolve) => setTimeout(resolve, patienceMs).unref());
+      await Promise.race([Promise.all(looks), patience]);
     }
     if (isFirst) this.#sampleLag();
     return this.observation();
