@@ -307,8 +307,8 @@ export class Member implements MemberApi {
     }
     const transport = ports.connect(this);
     this.connections.transport = transport;
-    for (const member of this.membership.members()) {
-      if (member.id !== this.memberId) transport.addPeer(member.id, member.peerUrls);
+    for (const { id, peerUrls } of [...this.membership.members(), ...this.log.joining]) {
+      if (id !== this.memberId) transport.addPeer(id, peerUrls);
     }
     const version = this.membership.version();
     logger.info('starting etcd server', {

@@ -6,14 +6,16 @@ import type { RequestOptions } from 'node:https';
 import { dirname, join } from 'node:path';
 import type { Clock, Disk } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import type { Entry, HardState, Snapshot } from '../../proto/raftpb.ts';
+import { type Entry, emptyHardState, type HardState, type Snapshot } from '../../proto/raftpb.ts';
 import {
   type BootstrapConfig,
   type BootstrapIdentity,
   bootstrapNewCluster,
   decodeWalMetadata,
   encodeWalMetadata,
+  joinCluster,
 } from '../cluster/bootstrap.ts';
+import type { Member } from '../cluster/member.ts';
 import { parseInitialCluster } from '../cluster/peer-urls.ts';
 import { fetchMembersOverHttp, resolveHostOverDns } from '../cluster/remote-members.ts';
 import { hasV2UserData } from '../cluster/v2-store.ts';
@@ -39,8 +41,10 @@ export interface OpenedLog extends BootstrapIdentity {
   readonly snapshot: Snapshot | null;
   /** What follows the snapshot, or everything from index 1 on, without gaps. */
   readonly entries: readonly Entry[];
-  /** False if the member founded its cluster just now. */
+  /** False if the member founded its cluster just now, or joins one. */
   readonly restarted: boolean;
+  /** Members of the cluster that it joins: whom it gets the log from, which then says who they are. */
+  readonly joining: readonly Member[];
 }
 
 /** A member's log and state before Raft starts. The commit index of its hard state is not below what the state holds. */
@@ -173,12 +177,7 @@ async function openLog(
 ): Promise<Result<OpenedLog, string>> {
   const folder = walFolder(config);
   if (await walExists(disk, folder)) return reopen(disk, folder, dirname(databasePath(config)), logger, walOptions);
-  if (config.initialClusterState === 'existing') {
-    return err(
-      'joining a running cluster (--initial-cluster-state=existing) is not supported by this version: start the member as part of a new cluster, or restart it on its own data directory',
-    );
-  }
-  return found(config, disk, clock, logger, folder, walOptions, toPeers);
+  return begin(config, disk, clock, logger, folder, walOptions, toPeers);
 }
 
 async function reopen(
@@ -196,7 +195,15 @@ async function reopen(
   if (!opened.ok) return err(opened.error.message);
   const { wal, metadata, hardState, entries, repaired } = opened.value;
   if (repaired !== null) logger.warn('repaired the WAL', { repair: repaired });
-  return ok({ ...decodeWalMetadata(metadata), wal, hardState, entries, snapshot: snapshot.value, restarted: true });
+  return ok({
+    ...decodeWalMetadata(metadata),
+    wal,
+    hardState,
+    entries,
+    snapshot: snapshot.value,
+    restarted: true,
+    joining: [],
+  });
 }
 
 /** Null if there is none; then the log is read from its beginning. */
@@ -221,7 +228,8 @@ async function newestSnapshot(
   return ok(snapshot);
 }
 
-async function found(
+/** A member without a log: it founds its cluster, or joins one that runs. */
+async function begin(
   config: EtcdConfig,
   disk: Disk,
   clock: Clock,
@@ -239,13 +247,35 @@ async function found(
     advertisePeerUrls: config.advertisePeerUrls.map((url) => url.text),
     resolveHost: resolveHostOverDns((message, fields) => logger.warn(message, fields), clock),
   };
-  // A peer that does not answer is the ordinary case here and no news to anyone.
-  const silent = fetchMembersOverHttp(() => {}, bootstrapQuestionTimeoutMs, toPeers);
-  const cluster = await bootstrapNewCluster(bootstrap, silent);
-  if (!cluster.ok) return cluster;
-  const { memberId, clusterId, entries, hardState } = cluster.value;
+  const made =
+    config.initialClusterState === 'existing'
+      ? await joinRunning(bootstrap, logger, toPeers)
+      : await found(bootstrap, toPeers);
+  if (!made.ok) return made;
+  const { memberId, clusterId, entries, hardState, joining } = made.value;
   const wal = await Wal.create(disk, folder, encodeWalMetadata({ memberId, clusterId }), options);
   const problem = await new Promise<Error | null>((done) => wal.save(hardState, entries, true, done));
   if (problem !== null) return err(`cannot write ${folder}: ${problem.message}`);
-  return ok({ memberId, clusterId, wal, hardState, entries, snapshot: null, restarted: false });
+  return ok({ memberId, clusterId, wal, hardState, entries, snapshot: null, restarted: false, joining });
+}
+
+type Begun = Pick<OpenedLog, 'memberId' | 'clusterId' | 'entries' | 'hardState' | 'joining'>;
+
+async function found(bootstrap: BootstrapConfig, toPeers: () => RequestOptions): Promise<Result<Begun, string>> {
+  // A peer that does not answer is the ordinary case here and no news to anyone.
+  const silent = fetchMembersOverHttp(() => {}, bootstrapQuestionTimeoutMs, toPeers);
+  const cluster = await bootstrapNewCluster(bootstrap, silent);
+  return cluster.ok ? ok({ ...cluster.value, joining: [] }) : cluster;
+}
+
+async function joinRunning(
+  bootstrap: BootstrapConfig,
+  logger: Logger,
+  toPeers: () => RequestOptions,
+): Promise<Result<Begun, string>> {
+  const ask = fetchMembersOverHttp((message, fields) => logger.warn(message, fields), undefined, toPeers);
+  const cluster = await joinCluster(bootstrap, ask);
+  if (!cluster.ok) return cluster;
+  const { memberId, clusterId, members } = cluster.value;
+  return ok({ memberId, clusterId, entries: [], hardState: emptyHardState, joining: members });
 }
