@@ -204,14 +204,14 @@ describe('flags on their way out', () => {
   test('those without effect are named in one line', async () => {
     const command = await parse([
       '--experimental-initial-corrupt-check',
-      '--experimental-compaction-batch-limit=5',
+      '--experimental-warning-apply-duration=5s',
       '--name=a',
       '--enable-v2',
     ]);
     if (command.type !== 'run') throw new Error(command.type);
     const line = command.lines.find((one) => one.message.includes('no effect'));
     expect(line?.fields).toEqual({
-      flags: ['--experimental-initial-corrupt-check', '--experimental-compaction-batch-limit'],
+      flags: ['--experimental-initial-corrupt-check', '--experimental-warning-apply-duration'],
     });
   });
 
