@@ -21,10 +21,18 @@ interface Request {
   readonly resolve: (leftovers: Leftovers) => void;
 }
 
+/** A walk over so many processes is of no account. */
+const shortMs = 10;
+/** As long as a walk counts at most: one machine that was suspended meanwhile must not stop the next. */
+const walkMsMax = 500;
+
 /** One walk over all processes answers all questions asked in one turn of the event loop. */
 export class ProcessScan {
   #requests: Request[] = [];
   readonly #byProc: boolean;
+  /** How long the last walk took, and when it ended. */
+  #tookMs = 0;
+  #lastMs = 0;
 
   constructor(byProc = process.platform === 'linux') {
     this.#byProc = byProc;
@@ -33,7 +41,11 @@ export class ProcessScan {
   leftovers(groupId: number, tag: string): Promise<Leftovers> {
     return new Promise((resolve) => {
       this.#requests.push({ groupId, tag, resolve });
-      if (this.#requests.length === 1) setImmediate(() => this.#answer());
+      if (this.#requests.length > 1) return;
+      // Where a walk takes long, no more than half of the time goes into walks: others wait for an answer too.
+      const waitMs = this.#tookMs < shortMs ? 0 : this.#lastMs + this.#tookMs - performance.now();
+      if (waitMs > 1) setTimeout(() => this.#answer(), waitMs);
+      else setImmediate(() => this.#answer());
     });
   }
 
@@ -44,7 +56,10 @@ export class ProcessScan {
       void answerByTable(requests);
       return;
     }
+    const startMs = performance.now();
     const tagged = taggedProcesses(requests);
+    this.#lastMs = performance.now();
+    this.#tookMs = Math.min(this.#lastMs - startMs, walkMsMax);
     for (const request of requests) {
       const found = tagged.get(request.tag) ?? [];
       const strays = found.filter((one) => one.groupId !== request.groupId).map((one) => one.pid);
