@@ -51,6 +51,7 @@ export class AdminClient {
     this.#connect();
   }
 
+  /** Nothing is told any more. */
   close(): void {
     this.#open = false;
     clearTimeout(this.#retry ?? undefined);
@@ -103,8 +104,9 @@ export class AdminClient {
     this.#connected = false;
     this.#socket = null;
     for (const settle of [...this.#pending.values()]) settle(err('the member is gone'));
+    if (!this.#open) return;
     if (wasConnected) this.#events.onGone();
-    if (this.#open) this.#retry = setTimeout(() => this.#connect(), retryMs).unref();
+    this.#retry = setTimeout(() => this.#connect(), retryMs).unref();
   }
 
   #hear(line: string): void {
