@@ -2,19 +2,16 @@
  * What of the log is on the screen, and how one moves in it: follows the end, or stands still at a line while more comes in. Decides
  * everything that the pane draws; knows no keys, no clock and no terminal.
  */
-import { displayWidth } from '../../supervisor/display-width.ts';
-import { containedText, linePrefix } from '../../supervisor/line-format.ts';
 import type { Theme } from '../theme.ts';
 import type { MergedCursor, MergedLines, Place } from './merged-lines.ts';
-import type { LineFacts, LineRows, RowOptions } from './row-view.ts';
-import { clock, lineRows, markRow, nameColumns, paintRow } from './row-view.ts';
+import { pagerLinesMax, pagerPieces } from './pager-text.ts';
+import type { LineRows, RowOptions } from './row-view.ts';
+import { lineRows, markRow, nameColumns, paintRow } from './row-view.ts';
 import type { LinePlace, LogProcess } from './shown-lines.ts';
-import { ShownLines } from './shown-lines.ts';
+import { factsOf, ShownLines, shownBytesMax } from './shown-lines.ts';
 import type { Highlight } from './styled-line.ts';
 import { matchesIn } from './styled-line.ts';
 
-/** Of a longer line, the beginning is shown. */
-const shownBytesMax = 16 * 1024;
 /** Rows that are laid out are kept for the next frame. */
 const keptRowsMax = 1000;
 /** Columns that a step to the side goes. */
@@ -22,10 +19,6 @@ const sideStep = 16;
 const offsetMax = shownBytesMax;
 /** What is selected beyond this is not copied. */
 export const copyBytesMax = 256 * 1024;
-/** A pager is given so many lines around the screen, half of them before it. */
-const pagerLinesMax = 200_000;
-const pagerPieceLines = 200;
-
 /** Where the screen begins if it does not follow the end: with that row of that line. */
 interface Top {
   readonly place: LinePlace;
@@ -386,29 +379,7 @@ export class LogView {
     const cursor = first === undefined ? merged.atStart() : merged.at(this.#placeIn(first.place));
     let line = 0;
     while (line < pagerLinesMax / 2 && cursor.previous() !== null) line++;
-    return { line, pieces: this.#pagerPieces(cursor) };
-  }
-
-  *#pagerPieces(cursor: MergedCursor): Generator<string> {
-    const names = this.lines.processes.map(({ history }) => history.name);
-    const style = { colour: true, timestamps: true, nameWidth: Math.max(0, ...names.map(displayWidth)) };
-    for (let left = pagerLinesMax; left > 0; left -= pagerPieceLines) {
-      let piece = '';
-      for (let at = 0; at < pagerPieceLines; at++) {
-        const place = cursor.next();
-        if (place === null) {
-          yield piece;
-          return;
-        }
-        const { process, line } = this.#linePlace(place);
-        if (process === null) piece += `── mark ${clock(this.lines.marks.orderOf(line), false)} ──\n`;
-        else {
-          const { timeMs, name, colourIndex, bytes } = factsOf(process, line);
-          piece += `${linePrefix(name, colourIndex, clock(timeMs, false), style)}${containedText(bytes.toString('utf8'))}\n`;
-        }
-      }
-      yield piece;
-    }
+    return { line, pieces: pagerPieces(this.lines, cursor) };
   }
 
   #selectedRange(merged: MergedLines): Selection | null {
@@ -545,10 +516,6 @@ interface Selection {
   /** Lines, marks included. */
   readonly count: number;
   has(place: LinePlace): boolean;
-}
-
-function factsOf({ history, colourIndex }: LogProcess, line: number): LineFacts {
-  return { ...history.read(line, shownBytesMax), name: history.name, colourIndex };
 }
 
 function samePlace(a: LinePlace, b: LinePlace | null): boolean {

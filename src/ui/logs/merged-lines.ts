@@ -122,7 +122,7 @@ export class MergedCursor {
     let best: Place | null = null;
     let bestMs = 0;
     for (const [lane, { lines, shown }] of this.#lanes.entries()) {
-      const line = shown.next(this.position(lane));
+      const line = shown.next(Math.max(this.position(lane), lines.first)); // some may have gone since
       if (line < 0) continue;
       const orderMs = lines.orderOf(line);
       if (best === null || orderMs < bestMs) {

@@ -12,6 +12,7 @@ import type { Lane } from './merged-lines.ts';
 import { MergedLines } from './merged-lines.ts';
 import type { ProcessHistory } from './process-history.ts';
 import type { Query } from './query.ts';
+import type { LineFacts } from './row-view.ts';
 
 /** A process whose log can be shown. */
 export interface LogProcess {
@@ -232,4 +233,12 @@ function progressOf(scans: Iterable<LineScan>): Progress {
     left += scan.left;
   }
   return { done, all: done + left };
+}
+
+/** Of a longer line, the beginning is shown. */
+export const shownBytesMax = 16 * 1024;
+
+/** Reads a line that is kept. */
+export function factsOf({ history, colourIndex }: LogProcess, line: number): LineFacts {
+  return { ...history.read(line, shownBytesMax), name: history.name, colourIndex };
 }

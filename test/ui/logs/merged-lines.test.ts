@@ -96,4 +96,19 @@ describe('the merged lines of processes', () => {
       ),
     );
   });
+
+  it('go on behind lines that have gone under a cursor', () => {
+    const set = new LineSet();
+    for (let line = 0; line < 5; line++) set.add(true);
+    const lines = { first: 0, orderOf: (line: number) => line, lineAt: (ms: number) => ms };
+    const merged = new MergedLines([{ floor: 0, shown: set, lines }]);
+    const cursor = merged.atStart();
+    lines.first = 3;
+    expect([cursor.next(), cursor.previous(), cursor.previous()]).toEqual([
+      { lane: 0, line: 3 },
+      { lane: 0, line: 3 },
+      null,
+    ]);
+    expect(merged.at({ lane: 0, line: 1 }).next()).toEqual({ lane: 0, line: 3 });
+  });
 });
