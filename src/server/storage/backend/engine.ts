@@ -142,8 +142,13 @@ export class Engine {
   private pin(id: number): void {
     const db = this.openedFor(id);
     if (db === null) return;
-    this.pins.set(id, db.beginRead());
-    this.reply({ type: 'pinned', id, state: stateOf(db) });
+    try {
+      this.pins.set(id, db.beginRead());
+      this.reply({ type: 'pinned', id, state: stateOf(db) });
+    } catch (error) {
+      // A commit failed just now.
+      this.reply({ type: 'refused', id, error: asError(error) });
+    }
   }
 
   private read(id: number, action: (tx: ReadTx) => Promise<void>): void {

@@ -58,7 +58,6 @@ export class BackendHost implements Backend {
   private failure: BackendFailure | null = null;
   private closing: Promise<void> | null = null;
   private onClosed: () => void = () => undefined;
-
   private failedHandler: (failure: BackendFailure) => void = () => undefined;
 
   /** Takes over what is open, and a link whose engine was asked to open the file. */
