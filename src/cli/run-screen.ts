@@ -1,4 +1,5 @@
 /** The screen of a run: lines on standard output, or the dashboard, with the lines held back until it closes. */
+import { isAbsolute, relative } from 'node:path';
 import { durationText } from '../supervisor/observe/event-text.ts';
 import type { Observer } from '../supervisor/observe/observer.ts';
 import type { Output } from '../supervisor/output.ts';
@@ -76,7 +77,7 @@ export async function dashboardScreen(settings: DashboardSettings): Promise<RunS
       summary = () => summaryOf(observer);
       dashboard = ui.openDashboard({
         source: {
-          title,
+          title: nearby(title),
           observation: () => observer.observation(),
           subscribe: (listener) => observer.subscribe(listener),
           history: history === null ? null : { folder: history },
@@ -100,6 +101,12 @@ export async function dashboardScreen(settings: DashboardSettings): Promise<RunS
       });
     },
   };
+}
+
+/** A path below the working folder is named from there. */
+function nearby(title: string): string {
+  const path = relative(process.cwd(), title);
+  return isAbsolute(title) && !path.startsWith('..') && path !== '' ? path : title;
 }
 
 /** What there was to see, in one line; null if nobody ever led. */

@@ -20,6 +20,8 @@ export type StyleName =
   | 'match'
   | 'current-match'
   | 'bar'
+  /** A key in the bar. */
+  | 'bar-key'
   | 'process-0'
   | 'process-1'
   | 'process-2'
@@ -55,6 +57,7 @@ const dark: Palette = {
   match: '30;48;5;222',
   'current-match': '1;30;48;5;208',
   bar: '38;5;252;48;5;236',
+  'bar-key': '1;38;5;81;48;5;236',
   'process-0': '38;5;114',
   'process-1': '38;5;80',
   'process-2': '38;5;176',
@@ -76,6 +79,7 @@ const light: Palette = {
   selected: '48;5;253',
   match: '30;48;5;222',
   bar: '38;5;236;48;5;254',
+  'bar-key': '1;38;5;25;48;5;254',
   'process-0': '38;5;28',
   'process-1': '38;5;30',
   'process-2': '38;5;90',
@@ -88,6 +92,7 @@ const light: Palette = {
 const colourBlind: Palette = {
   ...dark,
   accent: '38;2;86;180;233',
+  'bar-key': '1;38;2;86;180;233;48;5;236',
   good: '38;2;86;180;233',
   warn: '38;2;240;228;66',
   bad: '1;38;2;213;94;0',
@@ -116,6 +121,7 @@ const mono: Palette = {
   match: '7',
   'current-match': '1;4;7',
   bar: '7',
+  'bar-key': '1;7',
   'process-0': '',
   'process-1': '',
   'process-2': '',

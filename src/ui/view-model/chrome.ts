@@ -140,7 +140,7 @@ function keyCell(keymap: Keymap, binding: Binding): KeyCell | null {
 }
 
 function cellSpans(key: string, label: string): Line {
-  return [span(` ${key}`, 'bar'), span(` ${label} `, 'bar')];
+  return [span(` ${key}`, 'bar-key'), span(` ${label} `, 'bar')];
 }
 
 function cellsWidth(cells: readonly KeyCell[]): number {

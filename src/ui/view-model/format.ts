@@ -45,10 +45,13 @@ function shortNumber(value: number): string {
 
 const bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/** The last `width` samples as bars, zero the lowest, the largest of them the highest. */
+/** The highest bar is not less: one or two are no mountain. */
+const scaleMin = 8;
+
+/** The last `width` samples as bars: zero the lowest, the largest of them the highest. */
 export function sparkline(samples: readonly number[], width: number): string {
   const shown = samples.slice(-width);
-  const most = Math.max(1, ...shown);
+  const most = Math.max(scaleMin, ...shown);
   const bar = (sample: number) => bars[Math.min(bars.length - 1, Math.ceil((sample / most) * (bars.length - 1)))] ?? '';
   return shown.map(bar).join('').padStart(width);
 }

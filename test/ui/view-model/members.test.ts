@@ -136,7 +136,8 @@ describe('numbers', () => {
   });
 
   it('make a sparkline whose highest bar is the largest sample', () => {
-    expect(sparkline([0, 1, 2, 4], 6)).toBe('  ▁▃▅█');
+    expect(sparkline([0, 10, 20, 40], 6)).toBe('  ▁▃▅█');
+    expect(sparkline([0, 1, 0], 3)).toBe('▁▂▁');
     expect(sparkline([0, 0, 0], 2)).toBe('▁▁');
   });
 });
