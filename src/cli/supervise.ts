@@ -150,6 +150,7 @@ export async function supervise(
   const result = await running;
   screen.close();
   await control.close();
+  observing.abort();
   observer.close();
   // A slow reader gets everything, as long as the user has the patience.
   await Promise.race([output.flush(flushPatienceMs), givenUp]);

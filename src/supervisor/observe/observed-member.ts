@@ -37,6 +37,9 @@ export interface MemberListener {
 const timeoutMs = 1_000;
 /** How soon a status is asked for again that may have been read in the middle of a change. */
 const confirmMs = 100;
+/** How long one that does not answer is left alone: this, doubled each time. */
+const backOffMs = 100;
+const backOffMaxMs = 2_000;
 /** A time in a log is taken if it is about now; a clock of the log's own is not. */
 const logLagMaxMs = 5_000;
 /** Lines that wait until it is known which cluster they are about; a start has a handful. */
@@ -64,6 +67,10 @@ export class ObservedMember {
   #polling = false;
   #lastPolled: PolledStatus | null = null;
   #refused = false;
+  /** Questions in a row that nobody has answered. */
+  #unanswered = 0;
+  /** By the monotonic clock: before, one that does not answer is left alone. */
+  #dueMs = 0;
 
   constructor(spec: ProcessSpec, listener: MemberListener) {
     this.name = spec.name;
@@ -87,6 +94,11 @@ export class ObservedMember {
   /** It speaks of its leader by itself: it need not be asked. */
   get talks(): boolean {
     return this.#tells || this.#heardMs > 0;
+  }
+
+  /** It may be asked for its status again. */
+  get due(): boolean {
+    return performance.now() >= this.#dueMs;
   }
 
   get running(): boolean {
@@ -121,6 +133,8 @@ export class ObservedMember {
     this.#heardMs = 0;
     this.#pending = [];
     this.#lastPolled = null;
+    this.#unanswered = 0;
+    this.#dueMs = 0;
     this.#links = new Map();
     this.#record = ended(this.#record);
   }
@@ -161,6 +175,8 @@ export class ObservedMember {
     this.#polling = false;
     if (instance !== this.#instance || !this.#running || this.#tells) return;
     this.#refused = !answer.ok;
+    this.#unanswered = answer.ok ? 0 : this.#unanswered + 1;
+    this.#dueMs = answer.ok ? 0 : performance.now() + Math.min(backOffMaxMs, backOffMs * 2 ** this.#unanswered);
     if (answer.ok) this.#polled(answer.value, sentMs, probe);
     else this.#lastPolled = null;
   }

@@ -271,7 +271,7 @@ export class Observer {
   async #ask(members: readonly ObservedMember[], isWatched: boolean, tick: number): Promise<void> {
     const probe = await this.#openProbe();
     for (const member of members) {
-      void member.poll(probe);
+      if (member.due) void member.poll(probe);
       if (isWatched && tick % healthEvery === 0) void member.checkHealth(probe);
       if (isWatched && tick % metricsEvery === 0) void member.readMetrics(probe);
     }

@@ -10,6 +10,7 @@ import { err, ok } from '../../../src/base/result.ts';
 import type { PolledStatus } from '../../../src/supervisor/observe/member-facts.ts';
 import type { RunEvent } from '../../../src/supervisor/observe/model.ts';
 import type { Probe } from '../../../src/supervisor/observe/observed-member.ts';
+import { ObservedMember } from '../../../src/supervisor/observe/observed-member.ts';
 import type { ObservedProcess } from '../../../src/supervisor/observe/observer.ts';
 import { Observer } from '../../../src/supervisor/observe/observer.ts';
 import type { ProcessSpec } from '../../../src/supervisor/process.ts';
@@ -228,6 +229,23 @@ describe('Observer', () => {
     expect(after.processes[1]).toBe(before.processes[1]);
     expect(after.events).toBe(before.events);
     expect(calls).toBe(1);
+  });
+
+  it('leaves one that does not answer alone for a while', async () => {
+    const member = new ObservedMember(spec('a'), { onInput: () => {}, onFacts: () => {} });
+    closers.push(() => member.exited());
+    const probeOf = (answer: Probe['status']): Probe => ({
+      status: answer,
+      health: async () => err(''),
+      page: async () => err(''),
+      close: () => {},
+    });
+    member.started(spec('a'), 0);
+    expect(member.due).toBe(true);
+    await member.poll(probeOf(async () => err('nobody there')));
+    expect(member.due).toBe(false);
+    await member.poll(probeOf(async () => ok(polled)));
+    expect(member.due).toBe(true);
   });
 
   it('counts the downtime from a fault, but not from an order to hand over', () => {
