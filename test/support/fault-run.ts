@@ -18,8 +18,10 @@ export interface FaultRunOptions {
   readonly members: number;
   /** More lines for the Procfile. */
   readonly entries?: readonly string[];
-  /** What the member processes run; the bundled etcd if not given. */
+  /** What the member processes run, as for --etcd; the bundled etcd if not given. */
   readonly etcd?: string;
+  /** Without a Procfile: the supervisor decides on addresses. */
+  readonly generated?: boolean;
 }
 
 export class FaultRun {
@@ -31,12 +33,16 @@ export class FaultRun {
   output = '';
   readonly ended: Promise<number | null>;
 
-  private constructor(folder: string, clientUrls: ReadonlyMap<string, string>) {
+  private constructor(folder: string, clientUrls: ReadonlyMap<string, string>, args: readonly string[]) {
     this.folder = folder;
     this.clientUrls = clientUrls;
     this.names = [...clientUrls.keys()];
     const environment = { PATH: process.env['PATH'], XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: folder };
-    this.child = spawn(program, ['start'], { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(program, ['start', ...args], {
+      cwd: folder,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const collect = (chunk: Buffer) => {
       this.output += chunk.toString('utf8');
     };
@@ -48,7 +54,12 @@ export class FaultRun {
   }
 
   /** Resolves when all processes are ready: the members know a leader. */
-  static async start({ members, entries = [], etcd = 'etcd' }: FaultRunOptions): Promise<FaultRun> {
+  static async start({
+    members,
+    entries = [],
+    etcd = 'bundled',
+    generated = false,
+  }: FaultRunOptions): Promise<FaultRun> {
     const folder = mkdtempSync(join(tmpdir(), 'clusterctl-fault-'));
     const ports = await freePorts(2 * members);
     const url = (at: number) => `http://127.0.0.1:${ports[at]}`;
@@ -56,12 +67,13 @@ export class FaultRun {
     const lines = Array.from({ length: members }, (_, at) => {
       const [client, peer] = [url(2 * at), url(2 * at + 1)];
       return (
-        `etcd${at + 1}: ${etcd} --name infra${at + 1} --listen-client-urls ${client} --advertise-client-urls ${client}` +
+        `etcd${at + 1}: etcd --name infra${at + 1} --listen-client-urls ${client} --advertise-client-urls ${client}` +
         ` --listen-peer-urls ${peer} --initial-advertise-peer-urls ${peer} --initial-cluster ${cluster} --initial-cluster-state new`
       );
     });
-    writeFileSync(join(folder, 'Procfile'), `${[...lines, ...entries].join('\n')}\n`);
-    const run = new FaultRun(folder, new Map(lines.map((_, at) => [`etcd${at + 1}`, url(2 * at)])));
+    if (!generated) writeFileSync(join(folder, 'Procfile'), `${[...lines, ...entries].join('\n')}\n`);
+    const args = ['--etcd', etcd, ...(generated ? ['--members', `${members}`] : [])];
+    const run = new FaultRun(folder, new Map(lines.map((_, at) => [`etcd${at + 1}`, url(2 * at)])), args);
     await run.until('all are ready', async () => {
       const status = await run.statusIfThere();
       return status?.processes.every((one) => one.ready) ?? false;
@@ -74,7 +86,7 @@ export class FaultRun {
   }
 
   /** The socket of the supervisor; null before there is one. */
-  private get socket(): string | null {
+  get socket(): string | null {
     try {
       const folder = join(this.folder, 'clusterctl');
       const name = readdirSync(folder).find((one) => one.endsWith('.sock'));
@@ -207,8 +219,4 @@ export class FaultRun {
 /** Every ordered pair. */
 export function directedLinks(names: readonly string[]): readonly (readonly [from: string, to: string])[] {
   return names.flatMap((from) => names.filter((to) => to !== from).map((to) => [from, to] as const));
-}
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

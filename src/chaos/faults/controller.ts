@@ -150,6 +150,7 @@ export class FaultController {
     const applied = await this.#apply(active);
     if (!applied.ok) {
       this.#active.delete(active.facts.id);
+      this.#lastId--; // nobody has heard of it
       await this.#lift([active]);
       return applied;
     }
