@@ -35,7 +35,6 @@ export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
   'raft-write-timeout',
   'socket-reuse-address',
   'socket-reuse-port',
-  'strict-reconfig-check',
   'unsafe-no-fsync',
   'warning-apply-duration',
   'warning-unary-request-duration',
@@ -65,7 +64,6 @@ export function refusal(values: EtcdFlagValues): string | null {
   for (const flag of ['discovery', 'discovery-srv', 'discovery-token'] as const) {
     if (values[flag] !== '') return `--${flag} is not supported yet: list the members in --initial-cluster`;
   }
-  if (values['force-new-cluster']) return '--force-new-cluster is not supported yet';
   return null;
 }
 

@@ -15,9 +15,11 @@ import {
   encodeWalMetadata,
   joinCluster,
 } from '../cluster/bootstrap.ts';
+import { formatId } from '../cluster/ids.ts';
 import type { Member } from '../cluster/member.ts';
 import { parseInitialCluster } from '../cluster/peer-urls.ts';
 import { fetchMembersOverHttp, resolveHostOverDns } from '../cluster/remote-members.ts';
+import { standaloneLog } from '../cluster/standalone.ts';
 import { hasV2UserData } from '../cluster/v2-store.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
@@ -176,7 +178,10 @@ async function openLog(
   toPeers: () => RequestOptions,
 ): Promise<Result<OpenedLog, string>> {
   const folder = walFolder(config);
-  if (await walExists(disk, folder)) return reopen(disk, folder, dirname(databasePath(config)), logger, walOptions);
+  if (await walExists(disk, folder)) {
+    const log = await reopen(disk, folder, dirname(databasePath(config)), logger, walOptions);
+    return log.ok && config.forceNewCluster ? standAlone(log.value, folder, logger) : log;
+  }
   return begin(config, disk, clock, logger, folder, walOptions, toPeers);
 }
 
@@ -204,6 +209,26 @@ async function reopen(
     restarted: true,
     joining: [],
   });
+}
+
+/** Makes the member the only one of its cluster, whoever else there was. */
+async function standAlone(log: OpenedLog, folder: string, logger: Logger): Promise<Result<OpenedLog, string>> {
+  const { index, confState } = log.snapshot?.metadata ?? { index: 0, confState: null };
+  const alone = standaloneLog(log.memberId, index, confState, log.entries, log.hardState);
+  if (alone.discarded > 0) {
+    logger.info('discarding uncommitted WAL entries', {
+      'commit-index-from-wal': log.hardState.commit,
+      'number-of-discarded-entries': alone.discarded,
+    });
+  }
+  const problem = await new Promise<Error | null>((done) => log.wal.save(alone.hardState, alone.added, true, done));
+  if (problem !== null) return err(`cannot write ${folder}: ${problem.message}`);
+  logger.info('forcing restart member', {
+    'cluster-id': formatId(log.clusterId),
+    'local-member-id': formatId(log.memberId),
+    'commit-index': alone.hardState.commit,
+  });
+  return ok({ ...log, entries: alone.entries, hardState: alone.hardState });
 }
 
 /** Null if there is none; then the log is read from its beginning. */
