@@ -25,11 +25,13 @@ export async function removeLeftover(disk: Disk, path: string): Promise<void> {
   }
 }
 
-/** Rejects if the one cannot be read or the other not be written. */
-export function copyDatabase(from: BoltDb, to: BoltDb): Promise<void> {
-  return from.read(async (tx) => {
+/** Resolves when the copy is complete and durable. Rejects if the one cannot be read or the other not be written. */
+export async function copyDatabase(from: BoltDb, to: BoltDb): Promise<void> {
+  to.suspendSync();
+  await from.read(async (tx) => {
     for (const name of await namesOf(tx)) await copyBucket(tx, to, name);
   });
+  await to.syncAgain();
 }
 
 async function copyBucket(tx: ReadTx, to: BoltDb, name: Uint8Array): Promise<void> {

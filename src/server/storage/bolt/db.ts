@@ -40,6 +40,7 @@ export class BoltDb {
   /** Open read transactions by the commit whose state they see. */
   private readonly readers = new Map<number, number>();
   private writing = false;
+  private syncs = true;
   private committing: Promise<unknown> = Promise.resolve();
   private failure: Error | null = null;
   private closed = false;
@@ -134,6 +135,17 @@ export class BoltDb {
     return this.pager;
   }
 
+  /** Commits are not durable until `syncAgain`: for a file that will not be looked for after a crash. */
+  suspendSync(): void {
+    this.syncs = false;
+  }
+
+  /** Resolves when all commits so far are durable; from now on each one is again. */
+  async syncAgain(): Promise<void> {
+    this.syncs = true;
+    await this.pager.file.sync();
+  }
+
   /** The file has been given another name; the one that is open stays the same. */
   renamed(path: string): void {
     this.pager.path = path;
@@ -177,9 +189,9 @@ export class BoltDb {
       invariant(meta.root < meta.highWater, 'the root is below the high-water mark');
       await this.grow(meta);
       const runs = await writePages(this.pager, writer.written);
-      await this.pager.file.datasync();
+      await this.sync();
       await this.pager.file.writev([encodeMetaPage(meta)], (txid % 2) * meta.pageSize);
-      await this.pager.file.datasync();
+      await this.sync();
       this.meta = meta;
       this.pager.highWater = meta.highWater;
       for (const { id, bytes } of writer.warm) this.pager.remember(bytes, id);
@@ -207,13 +219,17 @@ export class BoltDb {
     return freelist === null ? [] : [await this.pager.freelistSpan(freelist)];
   }
 
+  private async sync(): Promise<void> {
+    if (this.syncs) await this.pager.file.datasync();
+  }
+
   private async grow(meta: Meta): Promise<void> {
     if (meta.highWater === this.meta.highWater) return;
     const size = grown(this.fileSize, meta.highWater, meta.pageSize);
     if (size.fileBytes > this.fileSize.fileBytes) {
       await this.pager.file.truncate(size.fileBytes);
       // As bbolt does: there were file systems whose fdatasync forgot a length that only truncate had changed.
-      await this.pager.file.sync();
+      if (this.syncs) await this.pager.file.sync();
     }
     this.fileSize = size;
   }
