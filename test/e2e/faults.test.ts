@@ -4,6 +4,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AdminStatus } from '../../src/base/admin-protocol.ts';
+import { AdminClient } from '../../src/supervisor/admin-client.ts';
 import { TestClient } from '../support/client.ts';
 import { FaultRun } from '../support/fault-run.ts';
 
@@ -39,6 +41,34 @@ describe('the admin socket of a member', () => {
       run.names.map((name) => `${name}.sock`),
     );
     for (const name of run.names) expect(statSync(join(folder, `${name}.sock`)).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('a member', () => {
+  it('tells those who watch its admin socket of a new leader at once, without being asked', async () => {
+    const clients = run.names.map((name) => {
+      const pushed: AdminStatus[] = [];
+      const path = join(run.folder, 'clusterctl', `${run.child.pid}.admin`, `${name}.sock`);
+      const events = {
+        onStatus: (status: AdminStatus) => void pushed.push(status),
+        onConnected: () => {},
+        onGone: () => {},
+      };
+      const client = new AdminClient(path, events);
+      client.open();
+      return { client, pushed };
+    });
+    await run.until('all are connected', async () => clients.every(({ client }) => client.connected));
+    await Promise.all(clients.map(({ client }) => client.order({ op: 'status', everyMs: 3_600_000 }, 5_000)));
+    const before = (await run.member((await run.leader()) ?? ''))?.memberId;
+    await run.inject('move-leader');
+    await run.until('all have heard', async () =>
+      clients.every(({ pushed }) => !['0', before].includes(pushed.at(-1)?.leader)),
+    );
+    const roles = clients.flatMap(({ pushed }) => pushed.map(({ role }) => role));
+    expect(roles).toContain('candidate');
+    expect(roles).toContain('leader');
+    for (const { client } of clients) client.close();
   });
 });
 
