@@ -7,6 +7,7 @@ import { expectFailOver, ObservedCluster } from '../support/observed-cluster.ts'
 import { realProgram } from '../support/real-etcd.ts';
 
 const real = realProgram('etcd');
+const release35 = realProgram('etcd-last-release');
 const debian = existsSync('/usr/bin/etcd') ? '/usr/bin/etcd' : null;
 
 let installation: Installation;
@@ -31,6 +32,12 @@ describe.skipIf(real === null)('a run of etcd 3.6 (needs REAL_ETCD_DIR)', () => 
 
   it('finds the same by asking them, when their logs say nothing of it', async () => {
     await failOver(real, { ETCD_LOG_LEVEL: 'warn' });
+  });
+});
+
+describe.skipIf(release35 === null)('a run of etcd 3.5 (needs REAL_ETCD_DIR)', () => {
+  it('tells by their logs that the leader was killed, and who leads next', async () => {
+    await failOver(release35, {});
   });
 });
 
