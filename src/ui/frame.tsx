@@ -95,10 +95,12 @@ export class Frame {
     }
     screen.put(layout.status, bars.status);
     screen.put(layout.keys, bars.keys);
+    let helpScrollMax = 0;
     if (state.dialog !== null) {
       const view = dialogView(state.dialog, observation, keymap, pane?.keys ?? [], layout);
       const rows = this.#draw('dialog', view, () => <DialogBox view={view} />, view, theme);
       screen.lay(rows, view);
+      helpScrollMax = view.scrollMax;
     }
     const around: Surroundings = {
       observation,
@@ -106,6 +108,7 @@ export class Frame {
       keymap,
       firstProcess: members.first,
       firstProcessRow: members.row,
+      helpScrollMax,
       keyBar: bars.hits,
     };
     // A screen smaller than the smallest layout shows its upper left part.

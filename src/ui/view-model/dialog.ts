@@ -18,6 +18,8 @@ export interface DialogView {
   /** With the border. */
   readonly width: number;
   readonly height: number;
+  /** Of help: the last line that it can begin with; else 0. */
+  readonly scrollMax: number;
 }
 
 interface Size {
@@ -45,10 +47,11 @@ export function dialogView(
   switch (dialog.type) {
     case 'help': {
       const all = helpLines(keymap, paneKeys);
-      const first = Math.max(0, Math.min(dialog.scroll, all.length - room));
+      const scrollMax = Math.max(0, all.length - room);
+      const first = Math.min(dialog.scroll, scrollMax);
       const lines = all.slice(first, first + room).map((line) => padLine(line, inner));
-      const more = first + room < all.length ? '↓ more   ' : '';
-      return sized('Help', lines, `${more}Esc closes`, width);
+      const more = first < scrollMax ? '↓ more   ' : '';
+      return { ...sized('Help', lines, `${more}Esc closes`, width), scrollMax };
     }
     case 'confirm': {
       const question = wrapWords(dialog.choice.question ?? dialog.choice.label, inner).map(
@@ -86,7 +89,7 @@ export function dialogView(
 }
 
 function sized(title: string, lines: readonly Line[], hint: string, width: number): DialogView {
-  return { title, lines, hint, width, height: lines.length + frameRows };
+  return { title, lines, hint, width, height: lines.length + frameRows, scrollMax: 0 };
 }
 
 /** Labels on the left, what they do on the right; the chosen one is always among them. */

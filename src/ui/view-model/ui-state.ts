@@ -59,6 +59,8 @@ export interface Surroundings {
   /** The index of the process in the first row of the table, and on which screen row that is. */
   readonly firstProcess: number;
   readonly firstProcessRow: number;
+  /** The last line that help can begin with, while it is open. */
+  readonly helpScrollMax: number;
   /** The bindings of the key bar by their columns, for clicks. */
   readonly keyBar: readonly { readonly from: number; readonly to: number; readonly binding: Binding }[];
 }
@@ -261,7 +263,7 @@ function onDialogKey(state: UiState, dialog: Dialog, event: KeyEvent, around: Su
   if (key === 'escape') return only({ ...state, dialog: null });
   switch (dialog.type) {
     case 'help':
-      return only(onHelpKey(state, dialog.scroll, event, around.keymap));
+      return only(onHelpKey(state, dialog.scroll, event, around));
     case 'confirm':
       if (key === 'y' || key === 'Y' || key === 'enter') return act(state, dialog.choice.action);
       return only(key === 'n' || key === 'N' || key === 'q' ? { ...state, dialog: null } : state);
@@ -282,11 +284,15 @@ function onDialogKey(state: UiState, dialog: Dialog, event: KeyEvent, around: Su
 
 const pageRows = 10;
 
-function onHelpKey(state: UiState, scroll: number, { key }: KeyEvent, keymap: Keymap): UiState {
+function onHelpKey(
+  state: UiState,
+  scroll: number,
+  { key }: KeyEvent,
+  { keymap, helpScrollMax }: Surroundings,
+): UiState {
   const by = { up: -1, down: 1, 'page-up': -pageRows, 'page-down': pageRows, space: pageRows }[key];
-  // How far there is to scroll depends on the screen: whoever draws it clamps it.
-  if (by !== undefined) return { ...state, dialog: { type: 'help', scroll: Math.max(0, scroll + by) } };
-  if (key === 'home') return { ...state, dialog: { type: 'help', scroll: 0 } };
+  const to = key === 'home' ? 0 : key === 'end' ? helpScrollMax : by === undefined ? null : scroll + by;
+  if (to !== null) return { ...state, dialog: { type: 'help', scroll: Math.max(0, Math.min(to, helpScrollMax)) } };
   const binding = keymap.bindingOf(key);
   return binding === 'help' || binding === 'quit' || key === 'enter' ? { ...state, dialog: null } : state;
 }

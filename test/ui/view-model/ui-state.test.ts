@@ -17,7 +17,7 @@ function aroundOf(state: UiState, observation: Observation): Surroundings {
   const contents = { processes: observation.processes.length, members: 3 };
   const layout = layoutOf({ width: 100, height: 30 }, state.view, state.zoomed ? state.focus : null, contents);
   const keyBar = keyBarView(state.focus, keymap, [], 100).hits;
-  return { observation, layout, keymap, firstProcess: 0, firstProcessRow: 3, keyBar };
+  return { observation, layout, keymap, firstProcess: 0, firstProcessRow: 3, helpScrollMax: 15, keyBar };
 }
 
 /** What keys, pressed one after the other, come to. */
@@ -148,6 +148,14 @@ describe('the screen', () => {
     expect(press(late, 'left', 'right').state.window.endMs).toBeNull();
     expect(press(late, 'home').state.window.endMs).toBe(startMs);
     expect(press(late, 'home', 'end').state.window.endMs).toBeNull();
+  });
+
+  it('scrolls help to its end and not beyond', () => {
+    const scroll = (...keys: string[]) => press(calm, '?', ...keys).state.dialog;
+    expect(scroll('page-down', 'page-down', 'page-down', 'up')).toEqual({ type: 'help', scroll: 14 });
+    expect(scroll('end')).toEqual({ type: 'help', scroll: 15 });
+    expect(scroll('down', 'home', 'up')).toEqual({ type: 'help', scroll: 0 });
+    expect(scroll('?')).toBeNull();
   });
 
   it('keeps the selection on a process that exists', () => {
