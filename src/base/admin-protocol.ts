@@ -53,7 +53,10 @@ export interface AdminDiskRule {
 export type AdminRequest =
   | { readonly id: number; readonly op: 'set-links'; readonly rules: readonly AdminLinkRule[] }
   | { readonly id: number; readonly op: 'set-disk'; readonly rule: AdminDiskRule | null }
-  /** The state now; `everyMs` (0: no more) also asks for pushes, and one at once on each change of leader, term or role. */
+  /**
+   * The state now, or an error while the member is still reading its log; `everyMs` (0: no more) also asks for pushes, and one at once on
+   * each change of leader, term or role, and when there is a state.
+   */
   | { readonly id: number; readonly op: 'status'; readonly everyMs: number }
   /** Answered when the other leads; an error if this member does not lead, or if the other did not take over in time. */
   | { readonly id: number; readonly op: 'move-leader'; readonly to: string }

@@ -66,7 +66,7 @@ describe('a member that restarts while it is cut off', () => {
     const fault = await run.inject('partition', '--isolate', 'follower');
     const [name = ''] = fault.targets;
     await run.control('restart', name);
-    await run.until(`${name} is back`, async () => (await run.member(name))?.memberId !== '0');
+    await run.until(`${name} is back`, async () => (await run.member(name)) !== null);
     await run.until('it tries to speak', async () => {
       const links = (await run.member(name))?.links ?? [];
       return links.length > 0 && links.every((link) => link.outHit > 0);

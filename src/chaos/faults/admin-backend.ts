@@ -85,8 +85,7 @@ export class AdminBackend implements LinkBackend {
     if (process === undefined || process.adminSocket === null || !isAwake(process)) return null;
     const reply = await askMember(process.adminSocket, { op: 'status', everyMs: 0 }, answerTimeoutMs);
     const status = reply.type === 'answer' && reply.answer.ok ? (reply.answer.status ?? null) : null;
-    if (status === null || status.memberId === '0') return null; // it has not read its log yet
-    this.#ids.set(name, status.memberId);
+    if (status !== null) this.#ids.set(name, status.memberId);
     return status;
   }
 

@@ -21,7 +21,8 @@ const pushIntervalMinMs = 20;
 export interface AdminHandler {
   /** Never rejects. */
   answer(request: AdminRequest): Promise<AdminAnswer>;
-  status(): AdminStatus;
+  /** Null as long as there is nothing to tell. */
+  status(): AdminStatus | null;
 }
 
 interface Client {
@@ -115,8 +116,9 @@ export class AdminServer {
   }
 
   private push(client: Client): void {
-    if (client.socket.writableLength > unreadBytesMax) return;
-    this.send(client, { event: 'status', status: this.handler.status() });
+    const status = this.handler.status();
+    if (status === null || client.socket.writableLength > unreadBytesMax) return;
+    this.send(client, { event: 'status', status });
   }
 
   private send({ socket }: Client, message: AdminAnswer | AdminPush): void {

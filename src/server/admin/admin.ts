@@ -103,6 +103,7 @@ export class Admin {
   /** From now on there is something to tell of. */
   attach(member: Member, transport: PeerTransport): void {
     this.subject = { member, transport };
+    this.raftChanged();
   }
 
   /** The leader, the term or the role is another: those who watch learn it now. */
@@ -114,7 +115,10 @@ export class Admin {
 
   private async answer(request: AdminRequest): Promise<AdminAnswer> {
     const { id } = request;
-    if (request.op === 'status') return { id, ok: true, status: this.status() };
+    if (request.op === 'status') {
+      const status = this.status();
+      return status === null ? { id, ...notStarted } : { id, ok: true, status };
+    }
     const done = await this.obey(request);
     return done.ok ? { id, ok: true } : { id, ok: false, error: done.error };
   }
@@ -157,15 +161,15 @@ export class Admin {
     return ok(undefined);
   }
 
-  private status(): AdminStatus {
+  private status(): AdminStatus | null {
+    if (this.subject === null) return null;
     const { clock, name } = this.options;
-    const common = { name, atMs: clock.now(), syncP99Ms: this.latency.p99Ms(), syncsHit: this.syncFaults.hits };
-    if (this.subject === null) return { ...nothingKnown, ...common };
     const { member, transport } = this.subject;
     const { role, term, leader, lastIndex, committed } = member.raftView();
     const size = member.databaseSize();
     return {
-      ...common,
+      name,
+      atMs: clock.now(),
       memberId: formatId(member.memberId),
       clusterId: formatId(member.clusterId),
       role,
@@ -178,6 +182,8 @@ export class Admin {
       revision: member.store.revision,
       dbBytes: size.total,
       dbInUseBytes: size.inUse,
+      syncP99Ms: this.latency.p99Ms(),
+      syncsHit: this.syncFaults.hits,
       links: transport.peerIds().map((peer) => ({
         peer: formatId(peer),
         active: transport.activeSince(peer) !== null,
@@ -189,20 +195,3 @@ export class Admin {
 }
 
 const notStarted = { ok: false, error: 'the member is starting: try again' } as const;
-
-/** Before the log has been read. */
-const nothingKnown = {
-  memberId: '0',
-  clusterId: '0',
-  role: 'follower',
-  isLearner: false,
-  term: 0,
-  leader: '0',
-  lastIndex: 0,
-  committed: 0,
-  applied: 0,
-  revision: 0,
-  dbBytes: 0,
-  dbInUseBytes: 0,
-  links: [],
-} as const;

@@ -32,12 +32,13 @@ function listen(): Promise<AdminServer> {
       heard.push(request);
       return request.op === 'status' ? { id: request.id, ok: true, status: statusNow() } : { id: request.id, ok: true };
     },
-    status: statusNow,
+    status: () => (silent ? null : statusNow()),
   });
 }
 
 // What it says is the member's business: the server passes it on.
 const statusNow = () => ({ term }) as AdminStatus;
+let silent = false;
 
 class Client {
   readonly socket: Socket;
@@ -109,6 +110,19 @@ describe('the admin socket', () => {
     watcher.send({ id: 2, op: 'status', everyMs: 20 });
     await watcher.until(() => watcher.lines.length >= 5);
     expect(other.lines).toHaveLength(1);
+  });
+
+  it('pushes nothing while there is nothing to tell', async () => {
+    const watcher = new Client();
+    watcher.send({ id: 1, op: 'status', everyMs: 60_000 });
+    await watcher.until(() => watcher.lines.length === 1);
+    silent = true;
+    server.changed();
+    silent = false;
+    server.changed();
+    watcher.send({ id: 2, op: 'probe', peers: [] });
+    await watcher.until(() => watcher.lines.length === 3);
+    expect(watcher.lines.map((line) => 'event' in JSON.parse(line))).toEqual([false, true, false]);
   });
 
   it('takes the place of a socket that nobody answers at, not of one that lives', async () => {
