@@ -3,7 +3,7 @@ import type { ReadStream, WriteStream } from 'node:tty';
 import { unreachable } from '../base/assert.ts';
 import type { Observation } from '../supervisor/observe/model.ts';
 import { Frame } from './frame.tsx';
-import type { InputEvent } from './input/event.ts';
+import type { InputEvent, MouseEvent } from './input/event.ts';
 import type { Binding, Keymap } from './input/keymap.ts';
 import { InputParser } from './input/parser.ts';
 import type { Pane, PaneHost } from './pane.ts';
@@ -12,7 +12,7 @@ import { commandText } from './source.ts';
 import { Painter } from './terminal/painter.ts';
 import { Terminal } from './terminal/terminal.ts';
 import type { ThemeName } from './theme.ts';
-import type { Layout } from './view-model/layout.ts';
+import type { Layout, Rect } from './view-model/layout.ts';
 import type { Effect, Notice, Surroundings, UiState } from './view-model/ui-state.ts';
 import { initialState, settle, update } from './view-model/ui-state.ts';
 
@@ -63,6 +63,8 @@ export class Dashboard {
   #held = false;
   #closed = false;
   #away = false;
+  /** The mouse was pressed in the log pane, and is not released yet. */
+  #dragging = false;
 
   constructor(options: DashboardOptions) {
     const { input, output, keymap, offsetMinutes } = options;
@@ -240,15 +242,26 @@ export class Dashboard {
       }
       case 'paste':
         return focused && pane.paste(event.text);
-      case 'mouse': {
-        const row = event.row - rect.row - 1;
-        if (row < 0 || row >= rect.height - 1) return false;
-        if (event.action === 'press') this.#state = { ...this.#state, focus: 'logs' };
-        return pane.mouse({ ...event, row, column: event.column - rect.column });
-      }
+      case 'mouse':
+        return this.#mouseToPane(pane, event, rect);
       default:
         return unreachable(event);
     }
+  }
+
+  /** A drag that began in it stays its own until the button is released, wherever that is. */
+  #mouseToPane(pane: Pane, event: MouseEvent, rect: Rect): boolean {
+    const row = event.row - rect.row - 1;
+    const column = event.column - rect.column;
+    const isInside = row >= 0 && row < rect.height - 1 && column >= 0 && column < rect.width;
+    const isDragging = this.#dragging && (event.action === 'drag' || event.action === 'release');
+    if (event.action === 'release') this.#dragging = false;
+    if (!isInside && !isDragging) return false;
+    if (event.action === 'press') this.#state = { ...this.#state, focus: 'logs' };
+    const within = (value: number, count: number) => Math.max(0, Math.min(value, count - 1));
+    const taken = pane.mouse({ ...event, row: within(row, rect.height - 1), column: within(column, rect.width) });
+    if (event.action === 'press') this.#dragging = taken;
+    return taken;
   }
 
   #carryOut(effect: Effect): void {
