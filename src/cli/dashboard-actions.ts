@@ -9,13 +9,12 @@ import type { Supervisor } from '../supervisor/supervisor.ts';
 export type FaultOrders = (words: readonly string[]) => Promise<Result<string, string>>;
 
 export async function actOn(
-  supervisor: Supervisor,
-  faults: FaultOrders | null,
+  supervisor: Pick<Supervisor, 'obey'>,
+  faults: FaultOrders,
   { words }: { readonly words: readonly string[] },
 ): Promise<Result<string, string>> {
   const [verb = '', word = '', ...rest] = words;
-  if (verb === 'fault')
-    return faults === null ? err('faults cannot be injected into this run') : faults(words.slice(1));
+  if (verb === 'fault') return faults(words.slice(1));
   const command: ControlCommand | undefined = rest.includes('--rolling')
     ? 'rolling-restart'
     : controlCommands.find((one) => one === word);

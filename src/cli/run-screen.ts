@@ -18,8 +18,7 @@ const saidMax = 100;
 export interface ScreenOf {
   readonly supervisor: Supervisor;
   readonly observer: Observer;
-  /** Null: faults cannot be injected here. */
-  readonly faults: FaultOrders | null;
+  readonly faults: FaultOrders;
   readonly title: string;
   /** The folder of the logs; null if none is kept. */
   readonly history: string | null;
