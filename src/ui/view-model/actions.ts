@@ -119,7 +119,8 @@ export function allChoices(observation: Observation): readonly Choice[] {
     if (process.member === null) return life;
     return [
       ...life,
-      ...cuts(process, observation),
+      isolate(name),
+      ...peersOf(process, observation).map((peer) => cut(name, peer)),
       ...delayChoices(name).map((one) => ({ ...one, label: `Delay messages of ${name}: ${one.label}` })),
       ...lossChoices(name).map((one) => ({ ...one, label: `Lose messages of ${name}: ${one.label}` })),
       ...diskChoices(name).map((one) => ({ ...one, label: `Disk of ${name}: ${one.label}` })),
@@ -160,25 +161,25 @@ function partitions(process: ProcessFacts, observation: Observation): Choice[] {
     leader === null || leader === process.name
       ? []
       : [choice('Isolate the leader', 'fault', 'partition', '--isolate', 'leader')];
-  const members = observation.processes.filter((one) => one.member !== null);
+  const peers = peersOf(process, observation);
   return [
-    ...cuts(process, observation).slice(0, 1),
+    isolate(process.name),
     ...ofLeader,
-    ...(members.length > 2 ? shapes(process.name) : []),
-    ...cuts(process, observation).slice(1),
+    ...(peers.length > 1 ? shapes(process.name) : []),
+    ...peers.flatMap((peer) => [cut(process.name, peer), cut(peer, process.name)]),
   ];
 }
 
-/** Isolation first, then single directions. */
-function cuts({ name }: ProcessFacts, { processes }: Observation): Choice[] {
-  const peers = processes.filter((one) => one.member !== null && one.name !== name).map((one) => one.name);
-  return [
-    choice(`Isolate ${name}`, 'fault', 'partition', '--isolate', name),
-    ...peers.flatMap((peer) => [
-      choice(`Cut ${name} → ${peer}`, 'fault', 'partition', '--link', `${name}>${peer}`),
-      choice(`Cut ${peer} → ${name}`, 'fault', 'partition', '--link', `${peer}>${name}`),
-    ]),
-  ];
+function isolate(name: string): Choice {
+  return choice(`Isolate ${name}`, 'fault', 'partition', '--isolate', name);
+}
+
+function cut(from: string, to: string): Choice {
+  return choice(`Cut ${from} → ${to}`, 'fault', 'partition', '--link', `${from}>${to}`);
+}
+
+function peersOf({ name }: ProcessFacts, { processes }: Observation): string[] {
+  return processes.filter((one) => one.member !== null && one.name !== name).map((one) => one.name);
 }
 
 function delayChoices(name: string): Choice[] {
