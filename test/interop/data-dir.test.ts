@@ -2,16 +2,11 @@
  * A data directory goes from hand to hand: real etcd starts on a bundled member's and serves the same, the bundled member starts on those
  * of real 3.6.5, 3.5.23 and 3.4.23, and after equal operations both have written the same pairs into every bucket.
  */
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { nodeClock } from '../../src/server/node-ports.ts';
-import { openBackend } from '../../src/server/storage/backend/open.ts';
-import { nodeDisk } from '../../src/server/storage/node-disk.ts';
-import { type Content, contentOf } from '../server/storage/backend/backends.ts';
+import type { Content } from '../server/storage/backend/backends.ts';
 import { TestClient } from '../support/client.ts';
 import { bundledEtcd, TestCluster, type TestMember } from '../support/cluster.ts';
+import { databaseOf, databasePath } from '../support/database.ts';
 import { freePorts } from '../support/ports.ts';
 import { debianEtcd, realProgram, run } from '../support/real-etcd.ts';
 
@@ -68,21 +63,6 @@ async function contentsOf(member: TestMember): Promise<unknown> {
   return kvs;
 }
 
-/** What a member that does not run has left in its database. */
-async function databaseOf(member: TestMember): Promise<Content> {
-  const folder = await mkdtemp(join(tmpdir(), 'clusterctl-db-'));
-  closers.push(() => rm(folder, { recursive: true }));
-  const path = join(folder, 'db');
-  await copyFile(join(member.options.dataDir, 'member/snap/db'), path);
-  const opened = await openBackend({ disk: nodeDisk, clock: nodeClock, path });
-  if (!opened.ok) throw new Error(opened.error);
-  const content = contentOf(opened.value);
-  await opened.value.close();
-  return content;
-}
-
-const database = (member: TestMember) => join(member.options.dataDir, 'member/snap/db');
-
 async function restartAs(member: TestMember, binary: string, signal: NodeJS.Signals): Promise<void> {
   await member.kill(signal);
   member.binary = binary;
@@ -133,10 +113,10 @@ describe.skipIf(realEtcd === '')(`a data directory${skipped}`, () => {
     const { hash, hash_revision } = (await hashOf(member)) as { hash: number; hash_revision: string };
     await member.kill('SIGTERM');
 
-    const status = await run(etcdutl, ['snapshot', 'status', database(member), '-w', 'json']);
+    const status = await run(etcdutl, ['snapshot', 'status', databasePath(member), '-w', 'json']);
     expect(status.code, status.stderr).toBe(0);
     expect(JSON.parse(status.stdout)).toMatchObject({ revision: Number(hash_revision), version: '3.6.0' });
-    const hashed = await run(etcdutl, ['hashkv', database(member), '-w', 'json']);
+    const hashed = await run(etcdutl, ['hashkv', databasePath(member), '-w', 'json']);
     expect(JSON.parse(hashed.stdout)).toMatchObject({ hash, hashRevision: Number(hash_revision) });
   }, 60_000);
 

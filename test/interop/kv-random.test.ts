@@ -1,5 +1,7 @@
-/** Random KV requests, answered by real etcd and by this store: every answer, error and checksum must be equal. */
-
+/**
+ * Random KV requests, answered by real etcd and by this store: every answer, error and checksum must be equal, and so must be the records
+ * that are in the databases at the end.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Random } from '../../src/base/ports.ts';
 import { seededRandom } from '../../src/base/prng.ts';
@@ -27,6 +29,7 @@ import { revisionErrors } from '../../src/server/apply/range.ts';
 import type { RpcError } from '../../src/server/grpc/status.ts';
 import { type Outcome, TestClient } from '../support/client.ts';
 import { TestCluster } from '../support/cluster.ts';
+import { databaseOf } from '../support/database.ts';
 import { finishCompactions, memoryStore } from '../support/memory-store.ts';
 import { realProgram } from '../support/real-etcd.ts';
 
@@ -203,6 +206,12 @@ class OwnKv {
         };
       }
     }
+  }
+
+  /** The bucket `key`, all of it committed. */
+  records(): Record<string, string> {
+    finishCompactions(this.memory);
+    return Object.fromEntries(this.memory.backend.dump('key'));
   }
 
   private checked<T>(
@@ -405,5 +414,8 @@ describe.skipIf(realEtcd === null)(`random KV requests${skipped}`, () => {
       const expected = plainAnswer(await client.call(method, message));
       expect(own.answer(request), `request ${n}: ${show(request)}`).toEqual(expected);
     }
+    const member = cluster.member(0);
+    await member.kill('SIGTERM');
+    expect(own.records()).toEqual((await databaseOf(member)).key);
   });
 });
