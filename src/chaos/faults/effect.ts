@@ -26,9 +26,11 @@ export interface Baseline {
   readonly running: boolean;
 }
 
-/** Between two looks: soon at first, for most faults show within some milliseconds. */
+/** Between two looks: soon at first, for most faults show within some milliseconds; then now and then, for as long as it takes. */
 const firstLookMs = 2;
-const lookMaxMs = 250;
+const earlyLookMs = 10;
+const earlyMs = 500;
+const lookMs = 250;
 
 export async function baselineOf(effect: FaultEffect, sources: EffectSources): Promise<Baseline> {
   const links = new Map<string, number>();
@@ -47,9 +49,10 @@ export async function seeEffect(
   sources: EffectSources,
   over: AbortSignal,
 ): Promise<boolean> {
-  for (let waitMs = firstLookMs; !over.aborted; waitMs = Math.min(2 * waitMs, lookMaxMs)) {
+  const startMs = performance.now();
+  for (let waitMs = firstLookMs; !over.aborted; waitMs = Math.min(2 * waitMs, earlyLookMs)) {
     if (await isSeen(effect, before, sources)) return true;
-    await pause(waitMs, over);
+    await pause(performance.now() - startMs < earlyMs ? waitMs : lookMs, over);
   }
   return false;
 }
