@@ -212,6 +212,17 @@ describe('the dashboard', () => {
 });
 
 describe('without a dashboard', () => {
+  it('prints lines in the background of a shell, which would stop whoever touches its terminal', async () => {
+    writeFileSync(join(cwd, 'Procfile'), 'web: echo hello; exec sleep 60\n');
+    const terminal = shell();
+    terminal.type('set -m; $BIN start & wait; echo over\r');
+    await terminal.wrote(/web \| .*hello/);
+    expect(terminal.bytes).not.toContain('\x1b[?1049h');
+    terminal.type('\x03');
+    terminal.type('kill %1; wait; exit\r');
+    await terminal.ended;
+  });
+
   it.each([
     ['with --tui=false', ['--tui=false'], {}],
     ['with CI=true', [], { CI: 'true' }],

@@ -154,7 +154,9 @@ const dashboard = {
     .optional()
     .describe('Colours of the dashboard (default: dark, or light where the terminal says that it is)'),
   keys: z
-    .record(z.string(), z.union([z.string(), z.array(z.string())], { error: keysError }), { error: keysError })
+    .record(z.string(), z.union([z.string(), z.array(z.string({ error: 'expected a key' }))], { error: keysError }), {
+      error: keysError,
+    })
     .optional()
     .describe('Keys of the dashboard by what they do'),
 };

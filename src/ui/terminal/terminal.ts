@@ -39,6 +39,7 @@ export class Terminal {
   #unsent: Buffer = Buffer.alloc(0);
   #retry: NodeJS.Timeout | null = null;
   readonly #leave = () => this.leave();
+  readonly #onStop = () => this.suspend();
   readonly #onContinue = () => this.#returnFromStop();
   readonly #onData = (chunk: Buffer) => this.#events.onText(this.#decoder.write(chunk));
   readonly #onResize = () => this.#events.onResize();
@@ -70,6 +71,7 @@ export class Terminal {
     process.on('exit', this.#leave);
     // Before Node prints what was thrown.
     process.on('uncaughtExceptionMonitor', this.#leave);
+    process.on('SIGTSTP', this.#onStop);
     process.on('SIGCONT', this.#onContinue);
     this.write(enterSequence);
   }
@@ -86,6 +88,7 @@ export class Terminal {
     this.#output.off('resize', this.#onResize);
     process.off('exit', this.#leave);
     process.off('uncaughtExceptionMonitor', this.#leave);
+    process.off('SIGTSTP', this.#onStop);
     process.off('SIGCONT', this.#onContinue);
     this.#send(Buffer.from(leaveSequence));
     this.#setRaw(false);
@@ -102,7 +105,7 @@ export class Terminal {
     if (this.#retry === null) this.#flush();
   }
 
-  /** As Ctrl-Z does where it is a signal: the whole foreground group stops, npm and shells around us too. */
+  /** What Ctrl-Z is where it is a signal: the whole foreground group stops, npm and shells around us too. */
   suspend(): void {
     this.leave();
     const back = setTimeout(this.#onContinue, stopPatienceMs);
