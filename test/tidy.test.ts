@@ -105,6 +105,9 @@ const pureFolders = [
     'sharing',
     'zap',
   ].map((file) => `src/supervisor/observe/${file}.ts`),
+  ...['cast', 'command', 'compose', 'cut', 'links', 'parse', 'plan', 'view'].map(
+    (file) => `src/chaos/faults/${file}.ts`,
+  ),
 ];
 const impure =
   /\b(?:setTimeout|setInterval|setImmediate|queueMicrotask|Math\.random|Date\.now|new Date|performance\.now|process\.(?:env|hrtime|nextTick))\b/;
