@@ -100,6 +100,8 @@ export type MoveLeaderRequest = MessageOf<typeof moveLeaderRequest>;
 export const moveLeaderResponse = message('MoveLeaderResponse', { header: headerField });
 export type MoveLeaderResponse = MessageOf<typeof moveLeaderResponse>;
 
+export const downgradeAction = { validate: 0, enable: 1, cancel: 2 } as const;
+
 export const downgradeRequest = message('DowngradeRequest', {
   action: single(1, 'action', enumeration),
   version: single(2, 'version', string),

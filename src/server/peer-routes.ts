@@ -88,7 +88,7 @@ function answerDowngrade(member: Member, request: IncomingMessage, response: Ser
   if (!allowMethod(request, response, 'GET')) return;
   response.setHeader('X-Etcd-Cluster-ID', formatId(member.clusterId));
   member.linearizableRead((error) => {
-    if (error !== null) answerError(response, 500, error.message);
+    if (error !== null) answerError(response, 500, `failed linearized read: ${error.message}`);
     else {
       response.setHeader('Content-Type', 'text/plain');
       response.end(String(member.membership.downgrade().enabled));

@@ -10,7 +10,7 @@ import { Quota } from '../../src/server/apply/quota.ts';
 import type { AlarmEntry, ApplyResponse } from '../../src/server/apply/response.ts';
 import { memberId } from '../../src/server/cluster/ids.ts';
 import { memberJson, promotionJson } from '../../src/server/cluster/member.ts';
-import { Membership, type MembershipError } from '../../src/server/cluster/membership.ts';
+import { type DowngradeInfo, Membership, type MembershipError } from '../../src/server/cluster/membership.ts';
 import { type RpcError, rpcErrors } from '../../src/server/grpc/status.ts';
 import { Lessor } from '../../src/server/lease/lessor.ts';
 import type {
@@ -21,10 +21,12 @@ import type {
   KvHash,
   MemberApi,
 } from '../../src/server/member/api.ts';
+import { Downgrade } from '../../src/server/member/downgrade.ts';
 import { errorsOfMembership } from '../../src/server/member/reconfiguration.ts';
 import { RequestIds } from '../../src/server/member/request-id.ts';
 import type { BackendSnapshot } from '../../src/server/storage/backend/backend.ts';
 import { finishCompactions, memoryStore } from './memory-store.ts';
+import { silentLogger } from './silent-logger.ts';
 
 type Done = (outcome: Result<ApplyResponse, RpcError>) => void;
 
@@ -49,6 +51,13 @@ export class FakeMember implements MemberApi {
   private readonly applier: Applier;
   private readonly ids = new RequestIds(this.memberId, 1_700_000_000_000);
   private readonly waiting = new Map<bigint, Done>();
+  private readonly downgrades = new Downgrade({
+    logger: silentLogger,
+    propose: (field, raw, done) => this.propose(field, raw, done),
+    linearizableRead: (done) => this.linearizableRead(done),
+    clusterVersion: () => this.clusterVersion(),
+    downgrade: () => this.downgrade(),
+  });
   private index = 0;
   private lastChange: Result<null, MembershipError> = ok(null);
 
@@ -203,6 +212,26 @@ export class FakeMember implements MemberApi {
 
   storageVersion(): string {
     return '3.6.0';
+  }
+
+  notedStorageVersion(): string {
+    return this.storageVersion();
+  }
+
+  downgrade(): DowngradeInfo {
+    return this.membership.downgrade();
+  }
+
+  validateDowngrade(version: string): Promise<Result<string, RpcError>> {
+    return this.downgrades.validate(version);
+  }
+
+  enableDowngrade(version: string): Promise<Result<string, RpcError>> {
+    return this.downgrades.enable(version);
+  }
+
+  cancelDowngrade(): Promise<Result<string, RpcError>> {
+    return this.downgrades.cancel();
   }
 
   databaseSize(): DatabaseSize {

@@ -77,6 +77,8 @@ export class Applier {
   private readonly ports: ApplierPorts;
   private readonly leaseExists: LeaseExists = (id) => this.state.lessor.exists(id);
   private applied: number;
+  /** The last entry that pretends to need a certain version (only etcd's own tests propose one); null if there was none. */
+  testedVersion: { readonly index: number; readonly version: string } | null = null;
 
   /** `applied` is the index of the last entry that `state` holds. */
   constructor(state: AppliedState, ports: ApplierPorts, applied: number) {
@@ -190,8 +192,13 @@ export class Applier {
         this.setAttributes(body.request.memberId, attributes?.name ?? '', attributes?.clientUrls ?? []);
         return empty;
       }
-      case 'downgradeInfoSet':
-        this.state.cluster.setDowngrade({ enabled: body.request.enabled, targetVersion: body.request.ver });
+      case 'downgradeInfoSet': {
+        const { enabled, ver } = body.request;
+        this.state.cluster.setDowngrade({ enabled, targetVersion: enabled ? ver : '' });
+        return empty;
+      }
+      case 'downgradeVersionTest':
+        this.testedVersion = { index: this.applied + 1, version: body.request.ver };
         return empty;
       case 'v2':
         this.applyV2(body.request);

@@ -4,6 +4,7 @@
  */
 import type { Result } from '../../base/result.ts';
 import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
+import type { DowngradeInfo } from '../cluster/membership.ts';
 import type { RpcError } from '../grpc/status.ts';
 import type { KvStore } from '../mvcc/store.ts';
 import type { BackendSnapshot } from '../storage/backend/backend.ts';
@@ -80,8 +81,17 @@ export interface MemberApi {
   members(): readonly ClusterMember[];
   /** "3.6.0"; null until the leader has decided one. */
   clusterVersion(): string | null;
-  /** "3.6.0": the version of the database's schema; empty until it was written. */
+  /** "3.6.0": the version of the database's schema; empty until something was applied. */
   storageVersion(): string;
+  /** The same as the database itself notes it: empty before 3.6. */
+  notedStorageVersion(): string;
+  downgrade(): DowngradeInfo;
+  /** Whether the cluster could be downgraded to a version, "3.5"; resolves to its present one, "3.6". */
+  validateDowngrade(version: string): Promise<Result<string, RpcError>>;
+  /** Begins to downgrade the cluster: it is of the lower version a little later. */
+  enableDowngrade(version: string): Promise<Result<string, RpcError>>;
+  /** That none is under way is no error. */
+  cancelDowngrade(): Promise<Result<string, RpcError>>;
   databaseSize(): DatabaseSize;
   hash(done: (outcome: Result<BackendHash, RpcError>) => void): void;
   /** `revision` 0 is the current one; fails with compacted or future revision. */

@@ -3,6 +3,7 @@ import { unreachable } from '../../base/assert.ts';
 import type { ConfChange } from '../../proto/raftpb.ts';
 import { formatId } from '../cluster/ids.ts';
 import { type MembershipChange, type MembershipError, membershipErrorText } from '../cluster/membership.ts';
+import { shortVersion } from '../cluster/versions.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Connections } from './connections.ts';
 
@@ -74,14 +75,4 @@ export class ClusterChanges {
     else logger.info('updated cluster version', { ...this.ids, from: shortVersion(previous), to: short });
     logger.info('enabled capabilities for version', { 'cluster-version': short });
   }
-}
-
-/** "3.6" for "3.6.0": how etcd's log shows cluster versions. */
-export function shortVersion(version: string): string {
-  return version.replace(/\.0$/, '');
-}
-
-/** The version of the database's schema that belongs to a cluster version; null before 3.6, when it had none. */
-export function schemaVersionFor(clusterVersion: string | null): string | null {
-  return clusterVersion?.startsWith('3.6.') === true ? '3.6.0' : null;
 }

@@ -2,6 +2,7 @@
  * One etcd member: it joins the Raft driver, the WAL, the applier and the peers into what the services ask of it (MemberApi).
  */
 import { dirname } from 'node:path';
+import { invariant } from '../../base/assert.ts';
 import type { Clock, Disk, Random, Timer } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { encodeCompactionRequest } from '../../proto/etcdserverpb-kv-requests.ts';
@@ -20,7 +21,8 @@ import type { ReadState } from '../../raft/types.ts';
 import { Applier } from '../apply/applier.ts';
 import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
 import { formatId } from '../cluster/ids.ts';
-import type { Membership } from '../cluster/membership.ts';
+import type { DowngradeInfo, Membership } from '../cluster/membership.ts';
+import { isBefore, shortVersion } from '../cluster/versions.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import { type RpcError, rpcErrors, statusCode } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
@@ -30,9 +32,10 @@ import { type Backend, type BackendSnapshot, pendingBytesMax } from '../storage/
 import { adoptSnapshotDatabase } from '../storage/snapshot/snapshot-databases.ts';
 import type { AddedMember, BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
 import { AutoCompaction } from './auto-compaction.ts';
-import { ClusterChanges, schemaVersionFor, shortVersion } from './cluster-changes.ts';
+import { ClusterChanges } from './cluster-changes.ts';
 import { CompactionRunner } from './compaction-runner.ts';
 import { Connections } from './connections.ts';
+import { Downgrade } from './downgrade.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import { Elections } from './elections.ts';
 import type { MemberMetrics } from './member-metrics.ts';
@@ -44,12 +47,14 @@ import { raftLogger } from './raft-logger.ts';
 import { ReadBarrier } from './read-barrier.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { RequestIds } from './request-id.ts';
+import { serverVersion } from './server-version.ts';
 import { Snapshots } from './snapshots.ts';
 import { MemberState } from './state.ts';
+import { detectedVersion, StorageVersion, tooNew } from './storage-version.ts';
 import { VersionMonitor } from './version-monitor.ts';
 
-/** The version that this member speaks and tells, everywhere. */
-export const serverVersion = '3.6.5';
+/** The first version that can have an entry which asks for a version. */
+const testEntryVersion = '3.6.0';
 
 /** Requests whose clients wait; more are refused with "too many requests" until some are answered. */
 const pendingProposalsMax = 100_000;
@@ -130,6 +135,8 @@ export class Member implements MemberApi {
   private readonly raftLog = new MemoryStorage();
   private readonly snapshots: Snapshots;
   private readonly reconfiguration: Reconfiguration;
+  private readonly downgrades: Downgrade;
+  private readonly schema: StorageVersion;
   /** When this member last became the leader. */
   private electedMs: number | null = null;
   private firstCommitTerm = 0;
@@ -166,8 +173,7 @@ export class Member implements MemberApi {
         reconfigured: (id, outcome) => this.reconfiguration.applied(id, outcome),
         memberPublished: () => {},
         clusterVersionChanged: (version, previous) => {
-          this.changes.versionChanged(version, previous);
-          this.updateSchema();
+          this.versionChanged(version, previous);
         },
         unsupported: (type) =>
           this.logger.warn('skipped a committed request that this version does not support yet', { request: type }),
@@ -197,12 +203,29 @@ export class Member implements MemberApi {
       },
       this.requestTimeoutMs,
     );
-    this.monitor = new VersionMonitor({
+    this.monitor = new VersionMonitor(config.downgradeCheckTimeMs, {
       clock: ports.clock,
+      logger: ports.logger,
       isLeader: () => this.isLeader(),
       clusterVersion: () => this.membership.version(),
+      downgrade: () => this.downgrade(),
       serverVersions: () => this.serverVersions(),
       propose: (version) => proposeClusterVersion(this, version, ports.logger),
+      endDowngrade: async () => (await this.downgrades.end())?.message ?? null,
+    });
+    this.downgrades = new Downgrade({
+      logger: ports.logger,
+      propose: (field, raw, done) => this.propose(field, raw, done),
+      linearizableRead: (done) => this.linearizableRead(done),
+      clusterVersion: () => this.clusterVersion(),
+      downgrade: () => this.downgrade(),
+    });
+    this.schema = new StorageVersion({
+      clock: ports.clock,
+      logger: ports.logger,
+      state: () => this.state,
+      logVersion: () => this.logVersion(),
+      awaitsSnapshot: () => this.snapshots.isForced(),
     });
     this.autoCompaction = new AutoCompaction(config.compaction, {
       clock: ports.clock,
@@ -299,7 +322,7 @@ export class Member implements MemberApi {
     await this.replay();
     if (this.stopped) return;
     logger.info('kvstore restored', { 'current-rev': this.store.revision });
-    this.updateSchema();
+    this.schema.update();
     this.compactions.resume();
     if (this.membership.isRemoved(this.memberId)) {
       ports.removed();
@@ -318,6 +341,7 @@ export class Member implements MemberApi {
       'cluster-version': version === null ? 'to_be_decided' : shortVersion(version),
     });
     this.monitor.start();
+    this.schema.start();
     this.ticker = ports.clock.every(config.heartbeatIntervalMs, () => this.driver.tick());
     this.elections.start(this.log.restarted);
   }
@@ -384,11 +408,15 @@ export class Member implements MemberApi {
   }
 
   async defragment(): Promise<Result<void, RpcError>> {
+    this.logger.info('starting defragment');
     try {
       await this.state.backend.defragment();
+      this.logger.info('finished defragment');
       return ok(undefined);
-    } catch (error) {
-      return err({ code: statusCode.unknown, message: error instanceof Error ? error.message : String(error) });
+    } catch (problem) {
+      const error = problem instanceof Error ? problem.message : String(problem);
+      this.logger.warn('failed to defragment', { error });
+      return err({ code: statusCode.unknown, message: error });
     }
   }
 
@@ -410,6 +438,7 @@ export class Member implements MemberApi {
     this.ticker?.cancel();
     this.elections.stop();
     this.monitor.stop();
+    this.schema.stop();
     this.autoCompaction.stop();
     this.compactions.stop();
     this.driver.stop();
@@ -473,7 +502,27 @@ export class Member implements MemberApi {
   }
 
   storageVersion(): string {
+    return detectedVersion(this.state);
+  }
+
+  notedStorageVersion(): string {
     return this.state.storageVersion;
+  }
+
+  downgrade(): DowngradeInfo {
+    return this.membership.downgrade();
+  }
+
+  validateDowngrade(version: string): Promise<Result<string, RpcError>> {
+    return this.downgrades.validate(version);
+  }
+
+  enableDowngrade(version: string): Promise<Result<string, RpcError>> {
+    return this.downgrades.enable(version);
+  }
+
+  cancelDowngrade(): Promise<Result<string, RpcError>> {
+    return this.downgrades.cancel();
   }
 
   databaseSize(): DatabaseSize {
@@ -607,7 +656,7 @@ export class Member implements MemberApi {
     this.watchState();
     this.compactions.replace(state);
     this.updatePeers();
-    this.updateSchema();
+    this.schema.update();
     await snapshots.installed();
     this.barrier.applied(index);
     logger.info('applied snapshot', fields);
@@ -654,12 +703,28 @@ export class Member implements MemberApi {
     if (!isRefused) this.state.setConfState(confState);
   }
 
-  /** The schema follows the cluster version from 3.6 on; older ones have no version of their own. */
-  private updateSchema(): void {
-    const version = schemaVersionFor(this.membership.version());
-    if (version === null || version === this.state.storageVersion) return;
-    this.state.setStorageVersion(version);
-    this.logger.info('updated storage version', { 'new-storage-version': version });
+  private versionChanged(version: string, previous: string | null): void {
+    this.changes.versionChanged(version, previous);
+    invariant(!isBefore(serverVersion, version), tooNew(version, this.memberId));
+    if (previous !== null && isBefore(version, previous)) {
+      this.logger.info('Cluster version downgrade detected, forcing snapshot', {
+        'prev-cluster-version': previous,
+        'new-cluster-version': version,
+      });
+      // Members of the lower version read the cluster version from a snapshot.
+      this.snapshots.force(() => this.schema.update());
+    }
+    // Not now: the entry is half-way through being applied.
+    this.ports.soon(() => {
+      if (!this.stopped) this.schema.update();
+    });
+  }
+
+  private logVersion(): string | null {
+    const tested = this.applier.testedVersion;
+    if (tested === null || tested.index <= this.snapshots.savedIndex) return null;
+    // The kind of entry itself is one of 3.6.
+    return isBefore(tested.version, testEntryVersion) ? testEntryVersion : tested.version;
   }
 
   private compactTo(revision: number): Promise<string | null> {

@@ -34,6 +34,7 @@ import { loadNewestSnapshot } from '../storage/snapshot/snapshot-files.ts';
 import { validSnapshots } from '../storage/wal/read.ts';
 import { Wal, type WalOptions, walExists } from '../storage/wal/wal.ts';
 import { MemberState } from './state.ts';
+import { versionProblem } from './storage-version.ts';
 
 /** A member's log as it stands before Raft starts. */
 export interface OpenedLog extends BootstrapIdentity {
@@ -155,6 +156,8 @@ async function restoreState(
   }
   const { index, term } = state.applied;
   if (index === 0) return ok({ ...log, state });
+  const tooOld = versionProblem(state);
+  if (tooOld !== null) return err(tooOld);
   const start = log.snapshot?.metadata ?? { index: 0, term: 0 };
   const logTerm = index === start.index ? start.term : log.entries[index - start.index - 1]?.term;
   if (logTerm === undefined) {

@@ -7,12 +7,11 @@ import { internalField } from '../../proto/raft-internal.ts';
 import type { ApplyResponse } from '../apply/response.ts';
 import { formatId } from '../cluster/ids.ts';
 import { attributesJson } from '../cluster/member.ts';
+import { isBefore, shortVersion } from '../cluster/versions.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import type { RpcError } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MemberApi } from './api.ts';
-import { shortVersion } from './cluster-changes.ts';
-import { isBefore } from './version-monitor.ts';
 
 /** The first version that understands cluster-wide requests of version 3; members before it end their process on one. */
 const v3PublishVersion = '3.5.0';

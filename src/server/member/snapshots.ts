@@ -52,8 +52,11 @@ export class Snapshots {
   private readonly ports: SnapshotPorts;
   private lastIndex: number;
   private saving: Promise<void> | null = null;
+  private isSavingForced = false;
   private readonly purging: Timer;
   private purgeDone: Promise<void> = Promise.resolve();
+  /** Who waits for a snapshot that is to be made whatever the count of entries. */
+  private forced: (() => void)[] = [];
   private stopped = false;
 
   /** `lastIndex` is that of the newest snapshot on disk, or 0. */
@@ -70,7 +73,23 @@ export class Snapshots {
   applied(): void {
     const { index } = this.ports.state().applied;
     this.compactMemory(index);
-    if (index - this.lastIndex > this.settings.snapshotCount && this.saving === null && !this.stopped) this.begin();
+    const isDue = index - this.lastIndex > this.settings.snapshotCount || this.forced.length > 0;
+    if (isDue && this.saving === null && !this.stopped) this.begin();
+  }
+
+  /** Has a snapshot made when what is applied now is marked, and calls back when it is on disk. */
+  force(done: () => void): void {
+    this.forced.push(done);
+  }
+
+  /** Whether a forced snapshot is not on disk yet. */
+  isForced(): boolean {
+    return this.forced.length > 0 || this.isSavingForced;
+  }
+
+  /** The index of the newest snapshot on disk, or 0. */
+  get savedIndex(): number {
+    return this.lastIndex;
   }
 
   private compactMemory(applied: number): void {
@@ -84,12 +103,18 @@ export class Snapshots {
   }
 
   private begin(): void {
+    const waiting = this.forced.splice(0);
+    this.isSavingForced = waiting.length > 0;
     this.saving = this.save()
       .catch((error: unknown) => {
         if (!this.stopped) this.ports.failed(error instanceof Error ? error : new Error(String(error)));
       })
       .finally(() => {
         this.saving = null;
+        this.isSavingForced = false;
+        if (this.stopped) return;
+        for (const done of waiting) done();
+        if (this.forced.length > 0) this.begin();
       });
   }
 
@@ -102,7 +127,7 @@ export class Snapshots {
       'local-member-applied-index': index,
       'local-member-snapshot-index': this.lastIndex,
       'local-member-snapshot-count': settings.snapshotCount,
-      'snapshot-forced': false,
+      'snapshot-forced': this.isSavingForced,
     });
     const snapshot = this.snapshotNow();
     await state.backend.commit();

@@ -15,6 +15,7 @@ import type { Backend } from '../storage/backend/backend.ts';
 import { initializeAuth } from '../storage/schema/auth.ts';
 import {
   type AppliedMark,
+  deleteStorageVersion,
   putConfState,
   putStorageVersion,
   readConfState,
@@ -118,6 +119,12 @@ export class MemberState {
   setConfState(confState: ConfState): void {
     this.raftMembers = confState;
     putConfState(this.current, confStateJson(confState));
+  }
+
+  /** As databases before 3.6 are. */
+  removeStorageVersion(): void {
+    this.schema = '';
+    deleteStorageVersion(this.current);
   }
 
   setStorageVersion(version: string): void {

@@ -1,5 +1,6 @@
 /** etcdserverpb.Maintenance: what this member knows of itself, its checksums, and the cluster's alarms. */
 import { invariant } from '../../../base/assert.ts';
+import { err, type Result } from '../../../base/result.ts';
 import {
   alarmAction,
   alarmMember,
@@ -8,6 +9,9 @@ import {
   alarmType,
   defragmentRequest,
   defragmentResponse,
+  downgradeAction,
+  downgradeRequest,
+  downgradeResponse,
   hashKvRequest,
   hashKvResponse,
   hashRequest,
@@ -21,7 +25,7 @@ import {
 import { internalField } from '../../../proto/raft-internal.ts';
 import type { AlarmEntry } from '../../apply/response.ts';
 import type { MemberApi } from '../../member/api.ts';
-import { rpcErrors, statusCode } from '../status.ts';
+import { type RpcError, rpcErrors, statusCode } from '../status.ts';
 import { Admission } from './admission.ts';
 import { Headers } from './headers.ts';
 import type { MethodRegistry } from './registry.ts';
@@ -101,6 +105,20 @@ export function registerMaintenance(
     }),
   );
   server.addUnary(
+    '/etcdserverpb.Maintenance/Downgrade',
+    unary(admission, {
+      decode: downgradeRequest.decode,
+      answer: ({ action, version }, call) => {
+        void changeDowngrade(member, action, version).then((outcome) => {
+          if (outcome.ok) {
+            const header = headers.header(member.store.revision);
+            call.respond(downgradeResponse.encode({ header, version: outcome.value }));
+          } else call.fail(outcome.error);
+        });
+      },
+    }),
+  );
+  server.addUnary(
     '/etcdserverpb.Maintenance/Alarm',
     unary(admission, {
       decode: alarmRequest.decode,
@@ -128,6 +146,19 @@ export function registerMaintenance(
   );
 }
 
+async function changeDowngrade(member: MemberApi, action: number, version: string): Promise<Result<string, RpcError>> {
+  switch (action) {
+    case downgradeAction.validate:
+      return member.validateDowngrade(version);
+    case downgradeAction.enable:
+      return member.enableDowngrade(version);
+    case downgradeAction.cancel:
+      return member.cancelDowngrade();
+    default:
+      return err(rpcErrors.unknownMethod);
+  }
+}
+
 function statusOf(member: MemberApi, version: string): Omit<StatusResponse, 'header'> {
   const leader = member.leaderId();
   const size = member.databaseSize();
@@ -143,7 +174,7 @@ function statusOf(member: MemberApi, version: string): Omit<StatusResponse, 'hea
     isLearner: member.isLearner(),
     storageVersion: member.storageVersion(),
     dbSizeQuota: size.quota,
-    downgradeInfo: { enabled: false, targetVersion: '' },
+    downgradeInfo: member.downgrade(),
   };
 }
 

@@ -7,7 +7,6 @@ import type { MethodRegistry } from './registry.ts';
 
 const unaryMethods: Readonly<Record<string, readonly string[]>> = {
   'etcdserverpb.Lease': ['LeaseGrant', 'LeaseRevoke', 'LeaseTimeToLive', 'LeaseLeases'],
-  'etcdserverpb.Maintenance': ['Downgrade'],
   'etcdserverpb.Auth': [
     'AuthEnable',
     'AuthDisable',

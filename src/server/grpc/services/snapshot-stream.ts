@@ -37,7 +37,7 @@ async function send(member: MemberApi, call: StreamCall): Promise<void> {
     isCancelled = true;
   });
   try {
-    const version = member.storageVersion();
+    const version = member.notedStorageVersion();
     const snapshot = await member.snapshot();
     try {
       const hash = createHash('sha256');

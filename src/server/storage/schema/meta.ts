@@ -41,6 +41,10 @@ export function putStorageVersion(backend: Backend, version: string): void {
   putPair(backend, 'meta', storageVersionKey, Buffer.from(version));
 }
 
+export function deleteStorageVersion(backend: Backend): void {
+  backend.delete('meta', storageVersionKey);
+}
+
 /** Null before etcd 3.6. */
 export function readStorageVersion(backend: Backend): string | null {
   return readText(backend, 'meta', storageVersionKey);
