@@ -127,7 +127,7 @@ describe('the state of a member', () => {
         }
         expect(all(member, backend)).toEqual(all(calm, calmBackend));
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
