@@ -7,7 +7,8 @@ const keptBytesMax = 64 * 1024;
 
 export class HeldOutput {
   readonly output = new Output((buffers, done) => this.#take(buffers, done), null);
-  #kept: Buffer = Buffer.alloc(0);
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
   readonly #lines: number;
   #send: Send | null = null;
 
@@ -22,8 +23,8 @@ export class HeldOutput {
     if (this.#send !== null) return;
     this.#send = terminalSend();
     this.output.linesWanted = null;
-    const tail = lastLines(this.#kept, this.#lines);
-    this.#kept = Buffer.alloc(0);
+    const tail = lastLines(Buffer.concat(this.#kept), this.#lines);
+    this.#kept = [];
     if (tail.length > 0) this.output.write(tail);
   }
 
@@ -32,16 +33,14 @@ export class HeldOutput {
       this.#send(buffers, done);
       return;
     }
-    // Of a flood the end alone is copied; the buffers are not ours to keep.
-    const ends: Buffer[] = [];
-    let bytes = 0;
-    for (let at = buffers.length - 1; at >= 0 && bytes < keptBytesMax; at--) {
-      const end = buffers[at]?.subarray(-keptBytesMax);
-      if (end === undefined) continue;
-      ends.unshift(end);
-      bytes += end.length;
+    // The buffers are not ours to keep; of a flood the end alone is copied.
+    for (const buffer of buffers) {
+      const end = Buffer.from(buffer.subarray(-keptBytesMax));
+      this.#kept.push(end);
+      this.#keptBytes += end.length;
     }
-    this.#kept = Buffer.from(Buffer.concat([this.#kept, ...ends]).subarray(-keptBytesMax));
+    while (this.#keptBytes - (this.#kept[0]?.length ?? 0) >= keptBytesMax)
+      this.#keptBytes -= this.#kept.shift()?.length ?? 0;
     done(null);
   }
 }
