@@ -2,6 +2,7 @@
 import { Duration } from '../../base/duration.ts';
 import type { Clock } from '../../base/ports.ts';
 import type { Logger } from '../log/logger.ts';
+import type { CompactionProgress } from '../mvcc/compactor.ts';
 import type { MemberState } from './state.ts';
 
 /** etcd's default of --compaction-sleep-interval. */
@@ -12,6 +13,8 @@ export interface CompactionPorts {
   readonly logger: Logger;
   /** Runs the callback once, after the I/O of this turn of the event loop. */
   schedule(callback: () => void): void;
+  /** The database cannot be read. */
+  failed(error: Error): void;
 }
 
 interface Waiter {
@@ -73,13 +76,26 @@ export class CompactionRunner {
 
   private readonly step = (): void => {
     if (this.stopped) return;
-    const progress = this.state.store.compactionStep();
-    this.state.markAgain();
-    this.report();
+    const progress = this.advance();
+    if (progress === null) return;
     if (progress === 'more') this.ports.schedule(this.step);
     else if (progress === 'pause') this.ports.clock.after(this.restMs, this.step);
     else this.running = false;
   };
+
+  /** Null if it cannot go on, ever. */
+  private advance(): CompactionProgress | null {
+    try {
+      const progress = this.state.store.compactionStep();
+      this.state.markAgain();
+      this.report();
+      return progress;
+    } catch (error) {
+      this.stop();
+      this.ports.failed(error instanceof Error ? error : new Error(String(error)));
+      return null;
+    }
+  }
 
   private report(): void {
     const { store, backend } = this.state;

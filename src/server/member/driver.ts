@@ -266,6 +266,8 @@ export class RaftDriver {
     const toSave = state ?? this.lazyState;
     this.lazyState = null;
     this.installing = true;
+    // The snapshot holds what they would do.
+    for (const held of this.heldApplies.splice(0)) for (const response of held.responses) this.node.step(response);
     this.ports.install(snapshot, toSave).then(
       () => {
         if (this.stopped) return;

@@ -140,6 +140,8 @@ export class Member implements MemberApi {
   /** When this member last became the leader. */
   private electedMs: number | null = null;
   private firstCommitTerm = 0;
+  /** Settled unless a database of the leader is being put in place. */
+  private installing: Promise<void> = Promise.resolve();
   private ticker: Timer | null = null;
   private stopped = false;
 
@@ -294,7 +296,10 @@ export class Member implements MemberApi {
         send: (messages) => this.send(messages),
         mayApply: () => this.state.backend.pendingBytes <= pendingBytesMax,
         apply: (entries) => this.apply(entries),
-        install: (snapshot, hardState) => this.install(snapshot, hardState),
+        install: (snapshot, hardState) => {
+          this.installing = this.install(snapshot, hardState);
+          return this.installing;
+        },
         readStates: (states) => this.readStates(states),
         leaderChanged: (change) => this.leaderChanged(change),
         raftChanged: () => ports.raftChanged?.(),
@@ -427,6 +432,7 @@ export class Member implements MemberApi {
 
   /** Closes the database, when everything else has stopped. */
   async closeState(): Promise<void> {
+    await this.installing.catch(() => undefined);
     await this.snapshots.stop();
     await this.state.backend.close();
   }
@@ -544,8 +550,9 @@ export class Member implements MemberApi {
       done(err(job.error === 'compacted' ? rpcErrors.compacted : rpcErrors.futureRevision));
       return;
     }
+    const { state } = this;
     const step = (): void => {
-      if (this.stopped) {
+      if (this.stopped || this.state !== state) {
         job.value.cancel();
         done(err(rpcErrors.stopped));
         return;
@@ -645,16 +652,14 @@ export class Member implements MemberApi {
     const state = new MemberState(backend.value, this.clusterId, this.memberId, config, old.membership);
     await state.restore(backend.value, () => new Promise((done) => ports.schedule(done)));
     logger.info('applySnapshot: opened snapshot backend', { 'consistent-index': state.applied.index });
+    // Nobody may read the old database once it is being closed.
     old.onCommitted = () => {};
-    await old.backend.close();
-    if (this.stopped) {
-      await backend.value.close();
-      return;
-    }
     this.state = state;
     this.applier.replace(state, state.applied.index);
     this.watchState();
     this.compactions.replace(state);
+    await old.backend.close();
+    if (this.stopped) return;
     this.updatePeers();
     this.schema.update();
     await snapshots.installed();

@@ -27,7 +27,7 @@ import type { Backend } from '../storage/backend/backend.ts';
 import { readMark } from '../storage/schema/meta.ts';
 import {
   adoptSnapshotDatabase,
-  removeCutOffTransfers,
+  removeCutOffFiles,
   snapshotDatabasePath,
 } from '../storage/snapshot/snapshot-databases.ts';
 import { loadNewestSnapshot } from '../storage/snapshot/snapshot-files.ts';
@@ -195,7 +195,7 @@ async function reopen(
   logger: Logger,
   options: WalOptions,
 ): Promise<Result<OpenedLog, string>> {
-  await removeCutOffTransfers(disk, snapshotFolder);
+  await removeCutOffFiles(disk, snapshotFolder);
   const snapshot = await newestSnapshot(disk, folder, snapshotFolder, logger);
   if (!snapshot.ok) return snapshot;
   const { index, term } = snapshot.value?.metadata ?? { index: 0, term: 0 };

@@ -25,6 +25,9 @@ function runnerOf(state: AppliedState['state'], clock: ManualClock): CompactionR
     clock,
     logger: silentLogger,
     schedule: (callback) => clock.after(0, callback),
+    failed: (error) => {
+      throw error;
+    },
   });
 }
 

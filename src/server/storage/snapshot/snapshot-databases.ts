@@ -71,9 +71,9 @@ export async function removeSnapshotDatabases(disk: Disk, directory: string, ind
   return removed;
 }
 
-/** Removes what transfers that a crash cut off have left. For the start, when none is under way. */
-export async function removeCutOffTransfers(disk: Disk, directory: string): Promise<void> {
+/** Removes what a crash left of transfers and of .snap files that were being written. For the start, when none is under way. */
+export async function removeCutOffFiles(disk: Disk, directory: string): Promise<void> {
   for (const name of await disk.list(directory)) {
-    if (/^tmp\d+$/.test(name)) await disk.remove(join(directory, name));
+    if (/^tmp\d+$|\.snap\.tmp$/.test(name)) await disk.remove(join(directory, name));
   }
 }

@@ -181,8 +181,11 @@ export class Wal {
       const [oldest, second] = this.segments;
       if (oldest === undefined || second === undefined) break;
       if (this.segments.length <= segmentsMax || second.firstIndex >= this.releasedTo) break;
+      const path = join(this.directory, oldest.name);
+      if (await this.disk.exists(path)) await this.disk.remove(path);
+      // One after the other: after a crash none may be there that is older than one that is not.
+      await this.disk.syncDirectory(this.directory);
       this.segments.shift();
-      await this.disk.remove(join(this.directory, oldest.name));
       removed.push(oldest.name);
     }
     return removed;
@@ -288,6 +291,8 @@ export class Wal {
     this.position = 0;
     await full.close();
     await this.append(bytes, true);
+    // A sync in the background that failed meanwhile may have lost the head, whatever a later sync says.
+    if (this.failure !== null) throw this.failure;
     await this.disk.rename(path, join(this.directory, segment.name));
     await this.disk.syncDirectory(this.directory);
     this.segments.push(segment);
