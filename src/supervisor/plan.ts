@@ -119,9 +119,13 @@ function memberNames(cluster: string, count: number): readonly string[] {
 
 /** The program that a command runs, without its folder: past variable assignments and `exec`. Empty if it cannot tell. */
 export function programOf(command: string): string {
+  return programWord(command).split('/').at(-1) ?? '';
+}
+
+/** The same as it is written: with its folder, if the command names one and does not leave it to PATH. */
+export function programWord(command: string): string {
   const words = command.split(/\s+/).filter((word) => word !== '');
-  const first = words.find((word) => word !== 'exec' && !/^\w+=/.test(word));
-  return first?.split('/').at(-1) ?? '';
+  return words.find((word) => word !== 'exec' && !/^\w+=/.test(word)) ?? '';
 }
 
 /** Flags that would contradict the variables of a generated member; etcd refuses to start with both. */

@@ -13,7 +13,7 @@ import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
 import { clientUrl, clientUrlOf, memberEnv } from '../../supervisor/etcd-members.ts';
 import type { Spec } from '../../supervisor/plan.ts';
-import { programOf } from '../../supervisor/plan.ts';
+import { programOf, programWord } from '../../supervisor/plan.ts';
 import { portConflicts } from '../../supervisor/port-preflight.ts';
 import type { ProcessSpec } from '../../supervisor/process.ts';
 import type { ReadyCheck } from '../../supervisor/ready-check.ts';
@@ -163,7 +163,8 @@ function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec
   const dataDir = memberDataDir(stateDir, spec.name);
   const isEtcd = programOf(spec.command) === 'etcd';
   const url = member !== undefined ? clientUrl(member) : isEtcd ? clientUrlOf(spec.command) : null;
-  const adminSocket = isEtcd && admin !== null ? admin.socketOf(spec.name) : null;
+  // One that names its folder is an etcd of its own.
+  const adminSocket = programWord(spec.command) === 'etcd' && admin !== null ? admin.socketOf(spec.name) : null;
   const { own, all: settings, cwd, graceMs, stopSignal } = processSettings(spec, config, request);
   const port = ownPort(settings.env) ?? spec.port;
   const ready = readyOf(own, config.defaults, url, port);
