@@ -128,10 +128,11 @@ class HeldErrors {
   #said: string[] = [];
 
   hold(show: (text: string) => void): void {
-    process.stderr.write = (chunk: string | Uint8Array) => {
+    process.stderr.write = (chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
       const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
       this.add(text);
       show(text.replace(/^clusterctl: /, '').trimEnd());
+      for (const done of [encoding, callback]) if (typeof done === 'function') process.nextTick(done);
       return true;
     };
   }

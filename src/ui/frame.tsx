@@ -51,7 +51,7 @@ export interface Drawn {
   readonly around: Surroundings;
 }
 
-const noPane: Line = [span('No log lines: this run keeps no history (--history=false).', 'dim')];
+const noPane: Line = [span('No log lines: this run keeps no history of them.', 'dim')];
 const titles: Readonly<Record<SectionName, string>> = {
   members: 'Members',
   timeline: 'Leadership',

@@ -176,6 +176,19 @@ describe('the dashboard', () => {
     }
   });
 
+  it('selects what is clicked on, and acts on it', async () => {
+    const terminal = open(cluster, small);
+    await terminal.shows(/3\/3 up/);
+    await terminal.shows(/▸ etcd1/);
+    const click = (row: number, column: number) => terminal.type(`\x1b[<0;${column};${row}M\x1b[<0;${column};${row}m`);
+    click(6, 10);
+    await terminal.shows(/▸ etcd3/);
+    terminal.type('p');
+    await terminal.shows(/▸ etcd3 +‖ paused/);
+    terminal.type('p');
+    await terminal.shows(/▸ etcd3 +[●★]/);
+  });
+
   it('takes keys and a theme from clusterctl.yaml, and refuses keys that are none', async () => {
     writeFileSync(join(cwd, 'Procfile'), 'web: while :; do echo tick; sleep 0.2; done\n');
     writeFileSync(join(cwd, 'clusterctl.yaml'), 'theme: mono\nkeys: { help: f5, stop: ctrl-s }\n');
