@@ -12,7 +12,7 @@ import type { Admin } from './admin/admin.ts';
 import { formatId } from './cluster/ids.ts';
 import type { EtcdConfig } from './config/config.ts';
 import { startFields } from './config/describe.ts';
-import { gateStates } from './config/feature-gates.ts';
+import { gateEnabled, gateStates } from './config/feature-gates.ts';
 import { type EtcdUrl, isSecure } from './config/urls.ts';
 import { type HttpOptions, httpHandler, metricsHandler, versionJson } from './gateway/http.ts';
 import { createClientPort } from './grpc/client-port.ts';
@@ -36,6 +36,7 @@ import { healthCounters, memberCounters, observeGrpc, observeMember, peerMetrics
 import { createPeerPort } from './peer/peer-port.ts';
 import { Requester } from './peer/requester.ts';
 import { PeerTransport } from './peer/transport.ts';
+import { fetchHashes } from './peer-hashes.ts';
 import { peerRoutes, promoteAt } from './peer-routes.ts';
 import { fetchVersions } from './peer-versions.ts';
 import type { Backend } from './storage/backend/backend.ts';
@@ -167,6 +168,11 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     removed: () => end({ type: 'removed' }),
     disk: admin?.disk(nodeDisk) ?? nodeDisk,
     openDatabase: (path) => openDatabase(config, path, admin),
+    peerHashes: (members, revision, timeoutMs) => {
+      const { memberId: localId, clusterId } = log.value;
+      const question = { localId, clusterId, revision, timeoutMs };
+      return fetchHashes(asking, members, question, logger.at('peer-hashes.ts'));
+    },
     promoteAt: (leader, id) => promoteAt(asking, leader, id),
     ...(admin !== null && { raftChanged: admin.raftChanged }),
   });
@@ -175,6 +181,13 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     await member.closeState();
   });
   observeMember(all.registry, metrics, member);
+  if (log.value.restarted && gateEnabled(config.featureGates, 'InitialCorruptCheck')) {
+    const checked = await member.checkCorruption();
+    if (!checked.ok) {
+      logger.error('checkInitialHashKV failed', { error: checked.error });
+      return checked;
+    }
+  }
   await member.start();
   for (const transport of transports) {
     opened.add(() => transport.close());

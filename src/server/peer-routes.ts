@@ -12,6 +12,7 @@ import type { ClusterMember } from './member/api.ts';
 import type { Member } from './member/member.ts';
 import { allowMethod, answerError, answerNotFound } from './peer/http-answers.ts';
 import type { Requester } from './peer/requester.ts';
+import { askPeer } from './peer-question.ts';
 
 const promotePath = /^\/members\/promote\/([^/]*)$/;
 /** A request for a hash is a few bytes. */
@@ -126,8 +127,8 @@ export async function promoteAt(
 ): Promise<Result<readonly ClusterMember[], RpcError>> {
   let failure: RpcError = rpcErrors.noLeader;
   for (const url of leader.peerUrls) {
-    const answer = await post(requester, url, `/members/promote/${id}`);
-    if (answer === null) continue;
+    const answer = await askPeer(requester, { method: 'POST', url, path: `/members/promote/${id}` });
+    if (answer.type === 'failed') continue;
     if (answer.status === 200) {
       try {
         return ok(parseMembers(answer.body));
@@ -145,28 +146,4 @@ function promotionError(status: number, body: string): RpcError {
     if (of === status && body.includes(text)) return error;
   if (status === 408) return rpcErrors.timeout;
   return { code: statusCode.unknown, message: `member promote: unknown error(${body.trim()})` };
-}
-
-interface PeerAnswer {
-  readonly status: number;
-  readonly body: string;
-}
-
-/** Null if there is no answer. */
-function post(requester: Requester, url: string, path: string): Promise<PeerAnswer | null> {
-  return new Promise((done) => {
-    const request = requester.request({ method: 'POST', url, path, headers: {}, kind: 'pipeline' });
-    request.once('error', () => done(null));
-    request.once('response', (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        body += chunk;
-        if (body.length > bodyBytesMax) request.destroy();
-      });
-      response.once('error', () => done(null));
-      response.once('end', () => done({ status: response.statusCode ?? 0, body }));
-    });
-    request.end();
-  });
 }

@@ -24,6 +24,7 @@ import { formatId } from '../cluster/ids.ts';
 import type { DowngradeInfo, Membership } from '../cluster/membership.ts';
 import { isBefore, shortVersion } from '../cluster/versions.ts';
 import type { EtcdConfig } from '../config/config.ts';
+import { gateEnabled } from '../config/feature-gates.ts';
 import { type RpcError, rpcErrors, statusCode } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KvStore } from '../mvcc/store.ts';
@@ -35,6 +36,8 @@ import { AutoCompaction } from './auto-compaction.ts';
 import { ClusterChanges } from './cluster-changes.ts';
 import { CompactionRunner } from './compaction-runner.ts';
 import { Connections } from './connections.ts';
+import type { PeerHash } from './corruption.ts';
+import { CorruptionMonitor } from './corruption-monitor.ts';
 import { Downgrade } from './downgrade.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import { Elections } from './elections.ts';
@@ -82,6 +85,8 @@ export interface MemberPorts {
   failed(error: Error): void;
   /** The cluster removed this member for good. */
   removed(): void;
+  /** Asks those members for the hash of their keys up to a revision, each for at most so long. */
+  peerHashes(members: readonly ClusterMember[], revision: number, timeoutMs: number): Promise<readonly PeerHash[]>;
   /** Asks a leader to promote a learner, over its peer port. */
   promoteAt(leader: ClusterMember, id: bigint): Promise<Result<readonly ClusterMember[], RpcError>>;
   readonly disk: Disk;
@@ -137,6 +142,7 @@ export class Member implements MemberApi {
   private readonly reconfiguration: Reconfiguration;
   private readonly downgrades: Downgrade;
   private readonly schema: StorageVersion;
+  private readonly corruption: CorruptionMonitor;
   /** When this member last became the leader. */
   private electedMs: number | null = null;
   private firstCommitTerm = 0;
@@ -222,6 +228,7 @@ export class Member implements MemberApi {
       clusterVersion: () => this.clusterVersion(),
       downgrade: () => this.downgrade(),
     });
+    this.corruption = this.createCorruptionMonitor();
     this.schema = new StorageVersion({
       clock: ports.clock,
       logger: ports.logger,
@@ -277,6 +284,30 @@ export class Member implements MemberApi {
     });
   }
 
+  private createCorruptionMonitor(): CorruptionMonitor {
+    const { config, ports, requestTimeoutMs: timeoutMs } = this;
+    const checksCompactions = gateEnabled(config.featureGates, 'CompactHashCheck');
+    const settings = {
+      periodMs: config.corruptCheckTimeMs,
+      compactHashPeriodMs: checksCompactions ? config.compactHashCheckTimeMs : 0,
+      timeoutMs,
+    };
+    return new CorruptionMonitor(this.memberId, settings, {
+      clock: ports.clock,
+      logger: ports.logger.at('member/corruption-monitor.ts'),
+      isLeader: () => this.isLeader(),
+      hashKv: (revision, done) => this.hashKv(revision, done),
+      linearizableRead: (done) => this.linearizableRead(done),
+      peerHashes: (revision) => ports.peerHashes(this.otherMembers(), revision, timeoutMs),
+      compactionHashes: () => this.store.compactionHashes,
+      raiseAlarm: (memberId) => {
+        const raise = { action: alarmAction.activate, memberId, alarm: alarmType.corrupt };
+        // If it is lost, the next check raises it again.
+        this.propose(internalField.alarm, alarmRequest.encode(raise), () => {});
+      },
+    });
+  }
+
   private createDriver(): RaftDriver {
     const { config, log, ports, raftLog: storage } = this;
     if (log.snapshot !== null) storage.applySnapshot(log.snapshot);
@@ -321,6 +352,11 @@ export class Member implements MemberApi {
     return this.state.membership;
   }
 
+  /** Compares the state that was on disk with that of the other members; to be called before `start`. The error is etcd's text. */
+  checkCorruption(): Promise<Result<void, string>> {
+    return this.corruption.checkInitially();
+  }
+
   /** Applies what the log has beyond the database, connects to the peers and starts Raft's clock. Rejects if the disk fails. */
   async start(): Promise<void> {
     const { config, ports, logger } = this;
@@ -347,6 +383,7 @@ export class Member implements MemberApi {
     });
     this.monitor.start();
     this.schema.start();
+    this.corruption.start();
     this.ticker = ports.clock.every(config.heartbeatIntervalMs, () => this.driver.tick());
     this.elections.start(this.log.restarted);
   }
@@ -445,6 +482,7 @@ export class Member implements MemberApi {
     this.elections.stop();
     this.monitor.stop();
     this.schema.stop();
+    this.corruption.stop();
     this.autoCompaction.stop();
     this.compactions.stop();
     this.driver.stop();
@@ -742,8 +780,11 @@ export class Member implements MemberApi {
   }
 
   private async serverVersions(): Promise<readonly (string | null)[]> {
-    const others = this.membership.members().filter((member) => member.id !== this.memberId);
-    return [serverVersion, ...(await this.ports.peerVersions(others))];
+    return [serverVersion, ...(await this.ports.peerVersions(this.otherMembers()))];
+  }
+
+  private otherMembers(): ClusterMember[] {
+    return this.membership.members().filter((member) => member.id !== this.memberId);
   }
 
   /** etcd tells from the leader's history and the connections why a proposal was probably lost. */
