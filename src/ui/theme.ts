@@ -88,22 +88,22 @@ const light: Palette = {
   'process-5': '38;5;124',
 };
 
-/** After Okabe and Ito: told apart with any of the common colour-vision deficiencies. */
+/** After Okabe and Ito, in the nearest of 256 colours: told apart with any of the common colour-vision deficiencies. */
 const colourBlind: Palette = {
   ...dark,
-  accent: '38;2;86;180;233',
-  'bar-key': '1;38;2;86;180;233;48;5;236',
-  good: '38;2;86;180;233',
-  warn: '38;2;240;228;66',
-  bad: '1;38;2;213;94;0',
-  leader: '1;38;2;240;228;66',
-  fault: '38;2;230;159;0',
-  'process-0': '38;2;86;180;233',
-  'process-1': '38;2;230;159;0',
-  'process-2': '38;2;0;158;115',
-  'process-3': '38;2;240;228;66',
-  'process-4': '38;2;204;121;167',
-  'process-5': '38;2;213;94;0',
+  accent: '38;5;74',
+  'bar-key': '1;38;5;74;48;5;236',
+  good: '38;5;74',
+  warn: '38;5;227',
+  bad: '1;38;5;166',
+  leader: '1;38;5;227',
+  fault: '38;5;214',
+  'process-0': '38;5;74',
+  'process-1': '38;5;214',
+  'process-2': '38;5;36',
+  'process-3': '38;5;227',
+  'process-4': '38;5;175',
+  'process-5': '38;5;166',
 };
 
 const mono: Palette = {
