@@ -173,6 +173,7 @@ export class SimMember {
       soon: queueMicrotask,
       connect: () => this.connect(),
       peerVersions: async (members) => members.map(() => null),
+      peerHashes: async () => [],
       failed: (error) => {
         this.failure ??= error;
       },
