@@ -94,6 +94,8 @@ const pureFolders = [
   'src/supervisor/procfile',
   'src/supervisor/export',
   'src/supervisor/env-file',
+  'src/ui/input',
+  'src/ui/view-model',
   ...[
     'event-text',
     'leader-periods',

@@ -56,11 +56,19 @@ export function sparkline(samples: readonly number[], width: number): string {
   return shown.map(bar).join('').padStart(width);
 }
 
-/** `15:04:05` in UTC plus the offset; with milliseconds if asked for. */
+const dayMs = 86_400_000;
+
+/** `15:04:05`, at `offsetMinutes` from UTC. */
 export function clockText(ms: number, offsetMinutes: number): string {
-  return new Date(ms + offsetMinutes * 60_000).toISOString().slice(11, 19);
+  const ofDay = (((ms + offsetMinutes * 60_000) % dayMs) + dayMs) % dayMs;
+  const seconds = Math.floor(ofDay / 1000);
+  return [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60]
+    .map((part) => String(part).padStart(2, '0'))
+    .join(':');
 }
 
+/** The same with milliseconds: `15:04:05.678`. */
 export function clockMsText(ms: number, offsetMinutes: number): string {
-  return new Date(ms + offsetMinutes * 60_000).toISOString().slice(11, 23);
+  const rest = ((Math.floor(ms) % 1000) + 1000) % 1000;
+  return `${clockText(ms, offsetMinutes)}.${String(rest).padStart(3, '0')}`;
 }

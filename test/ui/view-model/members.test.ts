@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ProcessFacts } from '../../../src/supervisor/observe/model.ts';
-import { bytesText, countText, durationText, latencyText, sparkline } from '../../../src/ui/view-model/format.ts';
+import {
+  bytesText,
+  clockMsText,
+  clockText,
+  countText,
+  durationText,
+  latencyText,
+  sparkline,
+} from '../../../src/ui/view-model/format.ts';
 import { fuzzyFilter, fuzzyScore } from '../../../src/ui/view-model/fuzzy.ts';
 import type { Line } from '../../../src/ui/view-model/line.ts';
 import { clip, lineWidth } from '../../../src/ui/view-model/line.ts';
@@ -133,6 +141,14 @@ describe('numbers', () => {
     expect([0.04, 9.96, 58, 1_230].map(latencyText)).toEqual(['0.0ms', '10ms', '58ms', '1.2s']);
     expect([0, 61_000, 3_725_000, 180_000_000].map(durationText)).toEqual(['0s', '1m01s', '1h02m', '2d02h']);
     expect([7, 9_999, 12_345, 4_500_000].map(countText)).toEqual(['7', '9999', '12k', '4.5M']);
+  });
+
+  it('say the time of day where the user is', () => {
+    const ms = Date.UTC(2026, 10, 22, 23, 30, 5) + 78;
+    expect(clockText(ms, 0)).toBe('23:30:05');
+    expect(clockText(ms, 60)).toBe('00:30:05');
+    expect(clockText(ms, -90)).toBe('22:00:05');
+    expect(clockMsText(ms, 0)).toBe('23:30:05.078');
   });
 
   it('make a sparkline whose highest bar is the largest sample', () => {
