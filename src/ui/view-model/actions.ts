@@ -199,10 +199,11 @@ function diskChoices(name: string): Choice[] {
 }
 
 function moves(observation: Observation): Choice[] {
-  const leader = leaderOf(observation);
-  if (leader === null) return [];
+  const led = new Set(
+    leadersOf(observation).map((leader) => observation.processes.find((one) => one.name === leader)?.member?.clusterId),
+  );
   return observation.processes
-    .filter(({ name, member, state }) => name !== leader && member?.role === 'follower' && state === 'running')
+    .filter(({ member, state }) => member?.role === 'follower' && state === 'running' && led.has(member.clusterId))
     .map(({ name }) => choice(`Move leadership to ${name}`, 'fault', 'move-leader', name));
 }
 
@@ -214,10 +215,21 @@ function heal(fault: FaultFacts): Choice {
   return choice(`Heal ${fault.id}: ${printable(fault.text)}`, 'fault', 'heal', fault.id);
 }
 
-/** The name of the process that leads; of several (an old one that has not heard yet) that of the highest term. */
-export function leaderOf({ processes }: Pick<Observation, 'processes'>): string | null {
-  const leading = processes.filter((one) => one.state === 'running' && one.member?.role === 'leader');
-  return leading.sort((a, b) => (b.member?.term ?? 0) - (a.member?.term ?? 0))[0]?.name ?? null;
+/** The name of the process that leads, of the first cluster that has a leader. */
+export function leaderOf(observation: Pick<Observation, 'processes'>): string | null {
+  return leadersOf(observation)[0] ?? null;
+}
+
+/** The names of the leaders, one of each cluster that has one; of several (an old one that has not heard yet) that of the highest term. */
+export function leadersOf({ processes }: Pick<Observation, 'processes'>): readonly string[] {
+  const leaders = new Map<string | null, { readonly name: string; readonly term: number }>();
+  for (const { name, state, member } of processes) {
+    if (state !== 'running' || member?.role !== 'leader') continue;
+    const term = member.term ?? 0;
+    const known = leaders.get(member.clusterId);
+    if (known === undefined || term > known.term) leaders.set(member.clusterId, { name, term });
+  }
+  return [...leaders.values()].map((one) => one.name);
 }
 
 function ofMember(process: ProcessFacts, title: string, choices: readonly Choice[]): Wish {

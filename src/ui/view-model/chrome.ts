@@ -4,7 +4,7 @@ import type { Binding, Keymap } from '../input/keymap.ts';
 import { bindable, bindingNames, keyText } from '../input/keymap.ts';
 import type { PaneKey } from '../pane.ts';
 import type { StyleName } from '../theme.ts';
-import { leaderOf } from './actions.ts';
+import { leadersOf } from './actions.ts';
 import { durationText } from './format.ts';
 import type { SectionName, ViewName } from './layout.ts';
 import { viewNames } from './layout.ts';
@@ -18,11 +18,14 @@ export function headerLine(title: string, observation: Observation, view: ViewNa
   const members = processes.filter((one) => one.member !== null);
   const facts: Span[] = [span(`${up}/${processes.length} up`, up === processes.length ? 'good' : 'warn')];
   if (members.length > 0) {
-    const leader = leaderOf(observation);
+    const leaders = leadersOf(observation);
     const term = Math.max(0, ...members.map((one) => one.member?.term ?? 0));
     facts.push(span('  '));
-    facts.push(leader === null ? span('∘ no leader', 'bad') : span(`★ ${printable(leader)}`, 'leader'));
-    if (term > 0) facts.push(span(` term ${term}`));
+    facts.push(
+      leaders.length === 0 ? span('∘ no leader', 'bad') : span(`★ ${printable(leaders.join(', '))}`, 'leader'),
+    );
+    // Terms of several clusters have nothing to do with each other.
+    if (term > 0 && leaders.length < 2) facts.push(span(` term ${term}`));
   }
   if (faults.length > 0) facts.push(span(`  ! ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`, 'fault'));
   const uptime = span(` ${durationText(atMs - startedMs)} `, 'dim');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseFault } from '../../../src/chaos/faults/parse.ts';
 import { remoteWords } from '../../../src/cli/syntax.ts';
 import type { ActionBinding, Choice } from '../../../src/ui/view-model/actions.ts';
-import { allChoices, leaderOf, wishOf } from '../../../src/ui/view-model/actions.ts';
+import { allChoices, leaderOf, leadersOf, wishOf } from '../../../src/ui/view-model/actions.ts';
 import { calm, facts, leaderCutOff, leaderKilled, member, nothingRuns } from '../observations.ts';
 
 const moments = [calm, leaderKilled, leaderCutOff];
@@ -71,6 +71,12 @@ describe('the leader', () => {
     const fresh = facts(1, { member: member(1, { role: 'leader', term: 4 }) });
     expect(leaderOf({ processes: [old, fresh] })).toBe('etcd2');
     expect(leaderOf({ processes: [fresh, old] })).toBe('etcd2');
+  });
+
+  it('is one of each cluster', () => {
+    const other = facts(1, { name: 'other', member: member(1, { role: 'leader', term: 9, clusterId: 'c2' }) });
+    const first = facts(0, { member: member(0, { role: 'leader' }) });
+    expect(leadersOf({ processes: [first, other] })).toEqual(['etcd1', 'other']);
   });
 
   it('is nobody who is down or paused', () => {
