@@ -1,4 +1,5 @@
 /** Faults on real etcd: through the fabric where the supervisor has generated the cluster, and what is said where it has not. */
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { askSupervisor } from '../../src/supervisor/control-client.ts';
 import type { ProcessFacts } from '../../src/supervisor/observe/model.ts';
@@ -41,6 +42,22 @@ describe.skipIf(realEtcd === undefined)('clusterctl fault with real etcd (needs 
     expect((await of.inject('move-leader', heir ?? '')).targets[1]).toBe(heir);
     expect(await of.refusal('disk', 'leader', '--slow', '1s')).toMatch(/is not a bundled member/);
     expect(await of.refusal('loss', '5%', '--messages', 'MsgApp')).toMatch(/only bundled members/);
+  });
+
+  it('cuts a real member off from two bundled ones, which do it, and hands leadership to it and back', async () => {
+    run = await FaultRun.start({ members: 3, programs: ['etcd', 'etcd', join(etcd, 'etcd')] });
+    const of = run;
+    if ((await leaderAmong(of, of.names)) !== 'etcd3') await of.inject('move-leader', 'etcd3');
+    const fault = await of.inject('partition', '--isolate', 'etcd3');
+    expect(fault.links).toHaveLength(4);
+    await of.until('a bundled member leads', async () => (await of.leader()) !== null);
+    await of.do('heal', '--all');
+    await of.until('all follow one leader', async () => {
+      const members = (await processes(of)).map(({ member }) => member);
+      return new Set(members.map((member) => member?.leader)).size === 1 && members[0]?.leader !== '0';
+    });
+    await of.inject('delay', '20ms', '--member', 'etcd3');
+    await of.do('heal', '--all');
   });
 
   it('says what to do where a Procfile names the addresses, and does what needs no links', async () => {

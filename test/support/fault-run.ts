@@ -20,6 +20,8 @@ export interface FaultRunOptions {
   readonly entries?: readonly string[];
   /** What the member processes run, as for --etcd; the bundled etcd if not given. */
   readonly etcd?: string;
+  /** The first word of each member's line in the Procfile; `etcd` if not given. */
+  readonly programs?: readonly string[];
   /** Without a Procfile: the supervisor decides on addresses. */
   readonly generated?: boolean;
 }
@@ -58,6 +60,7 @@ export class FaultRun {
     members,
     entries = [],
     etcd = 'bundled',
+    programs = [],
     generated = false,
   }: FaultRunOptions): Promise<FaultRun> {
     const folder = mkdtempSync(join(tmpdir(), 'clusterctl-fault-'));
@@ -67,7 +70,7 @@ export class FaultRun {
     const lines = Array.from({ length: members }, (_, at) => {
       const [client, peer] = [url(2 * at), url(2 * at + 1)];
       return (
-        `etcd${at + 1}: etcd --name infra${at + 1} --listen-client-urls ${client} --advertise-client-urls ${client}` +
+        `etcd${at + 1}: ${programs[at] ?? 'etcd'} --name infra${at + 1} --listen-client-urls ${client} --advertise-client-urls ${client}` +
         ` --listen-peer-urls ${peer} --initial-advertise-peer-urls ${peer} --initial-cluster ${cluster} --initial-cluster-state new`
       );
     });

@@ -27,6 +27,7 @@ type FaultOrder = Extract<Order, { op: 'set-links' | 'set-disk' }>;
 export class AdminBackend implements LinkBackend {
   readonly tellsMessages = true;
   readonly #processes: FaultProcesses;
+  readonly #foreignIds: () => Promise<ReadonlyMap<string, string>>;
   /** Ids of members by names of processes, as they were seen last. */
   readonly #ids = new Map<string, string>();
   /** What each member is to do, by names of processes. */
@@ -37,8 +38,10 @@ export class AdminBackend implements LinkBackend {
   /** Counters start anew with each process: what those before counted is added. */
   readonly #totals = new Map<string, { base: number; last: number }>();
 
-  constructor(processes: FaultProcesses) {
+  /** `foreignIds` are those of members that are not bundled, by names of processes, as far as they are known. */
+  constructor(processes: FaultProcesses, foreignIds: () => Promise<ReadonlyMap<string, string>>) {
     this.#processes = processes;
+    this.#foreignIds = foreignIds;
   }
 
   unsupported(name: string): string | null {
@@ -132,6 +135,10 @@ export class AdminBackend implements LinkBackend {
     return [...links.values()];
   }
 
+  probesFrom(name: string): boolean {
+    return this.#hasAdmin(name);
+  }
+
   async probe(links: readonly { readonly from: string; readonly to: string }[]): Promise<void> {
     const peers = new Map<string, string[]>();
     for (const { from, to } of links) {
@@ -158,10 +165,13 @@ export class AdminBackend implements LinkBackend {
   /** A member that is down keeps the id that it had. */
   async #learnIds(names: ReadonlySet<string>): Promise<Result<void, string>> {
     await Promise.all([...names].map((name) => (this.#ids.has(name) ? null : this.#status(name))));
+    if ([...names].some((name) => !this.#ids.has(name) && !this.#hasAdmin(name))) {
+      for (const [name, id] of await this.#foreignIds()) this.#ids.set(name, id);
+    }
     const unknown = [...names].find((name) => !this.#ids.has(name));
-    if (unknown === undefined) return ok(undefined);
-    const why = this.unsupported(unknown);
-    return err(why ?? `${unknown} has not said who it is: wait until it has started once`);
+    return unknown === undefined
+      ? ok(undefined)
+      : err(`${unknown} has not said who it is: wait until it has started once`);
   }
 
   /** Sends each member its order, and lays all orders down for those that start later. */
@@ -174,7 +184,8 @@ export class AdminBackend implements LinkBackend {
         const [kind, text] = [`${order.op} ${name}`, JSON.stringify(order)];
         if (text === (this.#told.get(kind) ?? JSON.stringify(nothingOf(order.op)))) return null;
         // Before the member is told: one that is not there yet reads them once it listens.
-        writeOrders(path, { links: this.#links.get(name) ?? [], disk: this.#disks.get(name) ?? null });
+        const written = writeOrders(path, { links: this.#links.get(name) ?? [], disk: this.#disks.get(name) ?? null });
+        if (!written.ok) return `${name}: ${written.error}`;
         this.#told.set(kind, text);
         if (process.state === 'stopped') return null;
         const asked = askMember(path, order, answerTimeoutMs);
@@ -223,8 +234,13 @@ function push<V>(map: Map<string, V[]>, key: string, value: V): void {
 }
 
 /** Whole or not at all: a member may read it at any moment. */
-function writeOrders(path: string, orders: AdminOrders): void {
+function writeOrders(path: string, orders: AdminOrders): Result<void, string> {
   const file = path + adminOrdersSuffix;
-  writeFileSync(`${file}.new`, JSON.stringify(orders), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  try {
+    writeFileSync(`${file}.new`, JSON.stringify(orders), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+    return ok(undefined);
+  } catch (error) {
+    return err(`cannot lay down its orders: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

@@ -32,6 +32,11 @@ export class AllLinks implements LinkBackend {
     return [...seen[0], ...seen[1].filter((link) => !this.#isOwn(link))];
   }
 
+  /** The fabric can wherever it stands between two members; bundled ones send themselves. */
+  probesFrom(name: string): boolean {
+    return this.#isBundled(name) || this.#fabric.unsupported(name) === null;
+  }
+
   async probe(links: readonly { readonly from: string; readonly to: string }[]): Promise<void> {
     const foreign = links.filter((link) => !this.#isOwn(link));
     await Promise.all([

@@ -83,7 +83,7 @@ async function isSeen(effect: FaultEffect, before: Baseline, sources: EffectSour
   }
 }
 
-/** Every link that could carry something has lost or delayed a message; of those that lose few, or where nothing can be sent, one. */
+/** Every link that can be probed has lost or delayed a message; of those that lose few, or where nothing can be sent, one. */
 async function linksHit(
   rules: readonly LinkRule[],
   before: Baseline,
@@ -97,7 +97,8 @@ async function linksHit(
   const now = new Map((await links.observed(endsOf(rules))).map(({ from, to, hit }) => [`${from}>${to}`, hit]));
   const isHit = ({ from, to }: LinkRule) => (now.get(`${from}>${to}`) ?? 0) > (before.links.get(`${from}>${to}`) ?? 0);
   const isRare = live.some(({ cut, delayMs }) => !cut && delayMs === 0);
-  return isRare || links.probe === undefined ? live.some(isHit) : live.length > 0 && live.every(isHit);
+  const probed = links.probe === undefined ? [] : live.filter(({ from }) => links.probesFrom?.(from) ?? true);
+  return isRare || probed.length === 0 ? live.some(isHit) : probed.every(isHit);
 }
 
 function endsOf(rules: readonly LinkRule[]): ReadonlySet<string> {

@@ -54,4 +54,6 @@ export interface LinkBackend {
    * talk to each other). Absent: there is always something under way.
    */
   probe?(links: readonly { readonly from: string; readonly to: string }[]): Promise<void>;
+  /** Whether `probe` can send from this member. Absent: from all. */
+  probesFrom?(name: string): boolean;
 }

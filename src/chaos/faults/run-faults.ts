@@ -29,11 +29,14 @@ export interface RunFaultsOptions {
 
 export function newRunFaults({ supervisor, observer, fabric, onEvent }: RunFaultsOptions): FaultController {
   const processes = new SupervisedFaultProcesses(supervisor);
-  const admin = new AdminBackend(processes);
   const factsOf = async () => {
     const { processes: all } = await observer.look(viewPatienceMs);
     return new Map(all.flatMap(({ name, member }) => (member === null ? [] : [[name, member] as const])));
   };
+  const admin = new AdminBackend(processes, async () => {
+    const facts = [...(await factsOf())];
+    return new Map(facts.flatMap(([name, { memberId }]) => (memberId === null ? [] : [[name, memberId] as const])));
+  });
   return new FaultController({
     processes,
     views: () => viewsOf(processes, admin, factsOf),
