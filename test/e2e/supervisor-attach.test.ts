@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,18 +73,22 @@ describe('clusterctl attach', () => {
   });
 
   it('shows what is said from now on where no history is kept', async () => {
-    const { execFileSync } = await import('node:child_process');
-    execFileSync('mkfifo', [join(cwd, 'fifo')]);
-    const loop = 'while :; do read x < fifo; printf "$x\\n"; done';
-    writeFileSync(join(cwd, 'Procfile'), `a: echo up; ${loop}\nb: while :; do echo more; sleep 0.05; done\n`);
+    const said = join(cwd, 'said');
+    writeFileSync(said, '');
+    writeFileSync(join(cwd, 'Procfile'), 'a: echo up; exec tail -f said\nb: while :; do echo more; sleep 0.05; done\n');
     const supervisor = clusterctl(['start', '--history=false']);
     await supervisor.seen(/up/);
     const attached = clusterctl(['attach', 'a']);
     const all = clusterctl(['attach']);
     await all.seen(/b \| more/);
-    writeFileSync(join(cwd, 'fifo'), 'one\n');
-    await attached.seen(/a \| one/);
-    writeFileSync(join(cwd, 'fifo'), '\\\\377\\\\200 bytes\n');
+    // What is said before it follows is not for it to show.
+    await expect
+      .poll(() => {
+        appendFileSync(said, 'one\n');
+        return attached.lines;
+      })
+      .toContain('a | one');
+    appendFileSync(said, Buffer.concat([Buffer.from([0xff, 0x80]), Buffer.from(' bytes\n')]));
     await attached.seen(/bytes/);
     await supervisor.endBy('SIGINT');
     expect((await attached.ended).code).toBe(0);
