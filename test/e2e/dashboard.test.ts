@@ -225,6 +225,12 @@ describe('the dashboard', () => {
 });
 
 describe('without a dashboard', () => {
+  it('no command pays for it: React and Ink are in a file of their own', () => {
+    const built = (file: string) => readFileSync(fileURLToPath(new URL(`../../dist/${file}`, import.meta.url)), 'utf8');
+    expect(built('dashboard.mjs')).toContain('react');
+    expect(built('clusterctl.js')).not.toMatch(/react\.element|reconciler|yoga/i);
+  });
+
   it('prints lines in the background of a shell, which would stop whoever touches its terminal', async () => {
     writeFileSync(join(cwd, 'Procfile'), 'web: echo hello; exec sleep 60\n');
     const terminal = shell();
