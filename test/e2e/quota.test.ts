@@ -47,6 +47,7 @@ describe('a member at its quota', () => {
       if (n % 10 === 9) await new Promise((done) => setTimeout(done, 120));
     }
     expect(last).toEqual(noSpace);
+    expect(await alarms()).toEqual(['NOSPACE']);
 
     // The alarm is in the database: a restart forgets it neither.
     client.close();

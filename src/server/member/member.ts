@@ -52,6 +52,7 @@ import { Reconfiguration } from './reconfiguration.ts';
 import { RequestIds } from './request-id.ts';
 import { serverVersion } from './server-version.ts';
 import { Snapshots } from './snapshots.ts';
+import { SpaceAlarm } from './space-alarm.ts';
 import { MemberState } from './state.ts';
 import { detectedVersion, StorageVersion, tooNew } from './storage-version.ts';
 import { VersionMonitor } from './version-monitor.ts';
@@ -135,6 +136,10 @@ export class Member implements MemberApi {
   private readonly elections: Elections;
   private readonly changes: ClusterChanges;
   private readonly compactions: CompactionRunner;
+  private readonly spaceAlarm = new SpaceAlarm((done) => {
+    const raise = { action: alarmAction.activate, memberId: this.memberId, alarm: alarmType.noSpace };
+    this.propose(internalField.alarm, alarmRequest.encode(raise), () => done());
+  });
   private readonly autoCompaction: AutoCompaction;
   /** The log in memory. */
   private readonly raftLog = new MemoryStorage();
@@ -619,8 +624,7 @@ export class Member implements MemberApi {
 
   refuseForSpace(costBytes: number, refuse: (error: RpcError) => void): boolean {
     if (this.state.quota.allows(costBytes)) return false;
-    const raise = { action: alarmAction.activate, memberId: this.memberId, alarm: alarmType.noSpace };
-    this.propose(internalField.alarm, alarmRequest.encode(raise), () => refuse(rpcErrors.noSpace));
+    this.spaceAlarm.raise(() => refuse(rpcErrors.noSpace));
     return true;
   }
 
@@ -719,7 +723,17 @@ export class Member implements MemberApi {
 
   private completed(requestId: bigint, outcome: Result<ApplyResponse, RpcError>): void {
     const key = this.requestIds.keyOf(requestId);
-    if (key !== null) this.proposals.applied(key, outcome);
+    const tell = (): void => {
+      if (key !== null) this.proposals.applied(key, outcome);
+    };
+    if (outcome.ok || outcome.error !== rpcErrors.noSpace || this.state.alarms.has(alarmType.noSpace)) {
+      tell();
+      return;
+    }
+    // It had room when it was proposed, and is applied; the next ones must know, on all members.
+    const quota = this.config.quotaBackendBytes;
+    this.logger.warn('message exceeded backend quota; raising alarm', { 'quota-size-bytes': quota });
+    this.spaceAlarm.raise(tell);
   }
 
   private readStates(states: readonly ReadState[]): void {
