@@ -24,8 +24,10 @@ import { registerHealth } from './grpc/services/health.ts';
 import { registerKv } from './grpc/services/kv.ts';
 import { registerMaintenance } from './grpc/services/maintenance.ts';
 import { registerNotServed } from './grpc/services/not-served.ts';
+import { ServingStatus } from './grpc/services/serving-status.ts';
 import { claimListeners, type Listener, type Listeners, serveListeners } from './listeners.ts';
 import type { Logger } from './log/logger.ts';
+import { maintenanceEvents } from './maintenance-events.ts';
 import { Member } from './member/member.ts';
 import { type OpenedMember, openMember, walFolder } from './member/open.ts';
 import { serverVersion } from './member/server-version.ts';
@@ -351,8 +353,9 @@ function serveClients(
   const admission = new Admission(member, (type, version) => clientRequestsTotal.labels(type, version));
   registerKv(grpc, member, admission);
   registerCluster(grpc, member, admission);
-  registerMaintenance(grpc, member, serverVersion, admission);
-  registerHealth(grpc, member, admission);
+  const status = new ServingStatus();
+  registerMaintenance(grpc, member, serverVersion, admission, maintenanceEvents(config, logger, status));
+  registerHealth(grpc, member, admission, status);
   registerNotServed(grpc);
   observeGrpc(metrics, grpc);
   const options: HttpOptions = {

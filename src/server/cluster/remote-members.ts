@@ -66,7 +66,7 @@ async function askMembers(
   });
   let answer: { readonly clusterId: string; readonly body: string };
   try {
-    answer = await get(address, signal, address.startsWith('https:') || address.startsWith('unixs:') ? tls() : {});
+    answer = await get(address, signal, tlsFor(address, tls));
   } catch (problem) {
     return failed('failed to get cluster response', { error: `Get ${goQuote(address)}: ${errorText(problem)}` });
   }
@@ -75,6 +75,21 @@ async function askMembers(
   const clusterId = parseId(answer.clusterId);
   if (clusterId !== null) return { type: 'members', clusterId, members };
   return failed('failed to parse cluster ID', { header: answer.clusterId, error: 'invalid syntax' });
+}
+
+function tlsFor(address: string, tls: () => https.RequestOptions): https.RequestOptions {
+  return address.startsWith('https:') || address.startsWith('unixs:') ? tls() : {};
+}
+
+/** The body of a peer's answer. Rejects with the problem of the network, or if the answer is no 200. */
+export async function fetchText(
+  address: string,
+  signal: AbortSignal,
+  tls: () => https.RequestOptions,
+): Promise<string> {
+  const { status, body } = await get(address, signal, tlsFor(address, tls));
+  if (status !== 200) throw new Error(`unexpected http status ${status}`);
+  return body;
 }
 
 function parsed(body: string): Member[] | string {
@@ -93,7 +108,7 @@ function get(
   address: string,
   signal: AbortSignal,
   tls: https.RequestOptions,
-): Promise<{ readonly clusterId: string; readonly body: string }> {
+): Promise<{ readonly status: number; readonly clusterId: string; readonly body: string }> {
   return new Promise((resolve, reject) => {
     const onAnswer = (response: http.IncomingMessage): void => {
       const chunks: Buffer[] = [];
@@ -106,7 +121,11 @@ function get(
       });
       response.once('end', () => {
         const header = response.headers['x-etcd-cluster-id'];
-        resolve({ clusterId: typeof header === 'string' ? header : '', body: Buffer.concat(chunks).toString('utf8') });
+        resolve({
+          status: response.statusCode ?? 0,
+          clusterId: typeof header === 'string' ? header : '',
+          body: Buffer.concat(chunks).toString('utf8'),
+        });
       });
       response.once('error', reject);
     };

@@ -25,6 +25,11 @@ export function downgradeTarget(version: string): string {
   return `${major}.${minor - 1}.0`;
 }
 
+export function nextMinorVersion(version: string): string {
+  const [major, minor] = numbersOf(version);
+  return `${major}.${minor + 1}.0`;
+}
+
 /** By major and minor version. */
 export function isBefore(version: string, other: string): boolean {
   const [major, minor] = numbersOf(version);

@@ -35,6 +35,11 @@ const gated = {
   'experimental-enable-lease-checkpoint-persist': 'LeaseCheckpointPersist',
 } as const satisfies Readonly<Partial<Record<FlagName, FeatureGate>>>;
 
+/** The feature gate that an experimental flag has become; null for all other flags. */
+export function gateOf(flag: string): FeatureGate | null {
+  return gatedPairs().find(([name]) => name === flag)?.[1] ?? null;
+}
+
 /** The complaint about an experimental flag and its successor given together; null if there is none. */
 export function renamedConflict(flags: EtcdFlags): string | null {
   for (const name of renamed) {

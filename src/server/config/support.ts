@@ -1,7 +1,9 @@
 /** What this member does not do yet, and says so: flags without effect, and settings it must refuse. */
 import type { EtcdFlags } from './environment.ts';
+import type { FeatureGate } from './feature-gates.ts';
 import type { EtcdFlagValues, FlagName } from './flags.ts';
-import { allFlags, legacyFlags } from './flags.ts';
+import { legacyFlags } from './flags.ts';
+import { gateOf } from './migration.ts';
 import type { EtcdUrl } from './urls.ts';
 
 /**
@@ -13,24 +15,18 @@ export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
   'auth-token-ttl',
   'backend-bbolt-freelist-type',
   'bcrypt-cost',
-  'bootstrap-defrag-threshold-megabytes',
-  'compact-hash-check-time',
-  'corrupt-check-time',
   'distributed-tracing-address',
   'distributed-tracing-instance-id',
   'distributed-tracing-sampling-rate',
   'distributed-tracing-service-name',
-  'downgrade-check-time',
   'enable-distributed-tracing',
   'enable-log-rotation',
   'enable-pprof',
-  'feature-gates',
   'grpc-keepalive-interval',
   'grpc-keepalive-min-time',
   'grpc-keepalive-timeout',
   'max-concurrent-streams',
   'memory-mlock',
-  'metrics',
   'raft-read-timeout',
   'raft-write-timeout',
   'socket-reuse-address',
@@ -41,16 +37,31 @@ export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
   'watch-progress-notify-interval',
 ]);
 
+/** Feature gates that change nothing yet. */
+const gatesNotYetEffective: ReadonlySet<FeatureGate> = new Set<FeatureGate>([
+  'LeaseCheckpoint',
+  'LeaseCheckpointPersist',
+  'SetMemberLocalAddr',
+]);
+
 /** The flags given, as "--name", that change nothing yet. An experimental flag counts as what replaced it. */
 export function withoutEffect(flags: EtcdFlags): readonly string[] {
   const names: ReadonlySet<string> = notYetEffective;
-  return [...flags.set].filter((name) => names.has(successorOf(name))).map((name) => `--${name}`);
+  return [...flags.set].flatMap((name) => {
+    if (name === 'feature-gates') return gatesWithoutEffect(flags).map((gate) => `--feature-gates=${gate}`);
+    const gate = gateOf(name);
+    const isWithout = gate === null ? names.has(successorOf(name)) : gatesNotYetEffective.has(gate);
+    return isWithout ? [`--${name}`] : [];
+  });
+}
+
+function gatesWithoutEffect(flags: EtcdFlags): readonly FeatureGate[] {
+  return [...flags.values['feature-gates'].keys()].filter((gate) => gatesNotYetEffective.has(gate));
 }
 
 function successorOf(name: string): string {
   if (!name.startsWith('experimental-') || Object.hasOwn(legacyFlags, name)) return name;
-  const stable = name.slice('experimental-'.length);
-  return Object.hasOwn(allFlags, stable) ? stable : 'feature-gates';
+  return name.slice('experimental-'.length);
 }
 
 /** Why this member must not start with these settings, because ignoring them would do something else than asked; null if it may. */

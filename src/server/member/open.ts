@@ -15,10 +15,12 @@ import {
   encodeWalMetadata,
   joinCluster,
 } from '../cluster/bootstrap.ts';
+import { askMemberOverHttp, isCompatible } from '../cluster/compatibility.ts';
 import { formatId } from '../cluster/ids.ts';
 import type { Member } from '../cluster/member.ts';
+import { membershipErrorText } from '../cluster/membership.ts';
 import { parseInitialCluster } from '../cluster/peer-urls.ts';
-import { fetchMembersOverHttp, resolveHostOverDns } from '../cluster/remote-members.ts';
+import { fetchMembersOverHttp, resolveHostOverDns, type WarnAboutPeer } from '../cluster/remote-members.ts';
 import { standaloneLog } from '../cluster/standalone.ts';
 import { hasV2UserData } from '../cluster/v2-store.ts';
 import type { EtcdConfig } from '../config/config.ts';
@@ -33,6 +35,7 @@ import {
 import { loadNewestSnapshot } from '../storage/snapshot/snapshot-files.ts';
 import { validSnapshots } from '../storage/wal/read.ts';
 import { Wal, type WalOptions, walExists } from '../storage/wal/wal.ts';
+import { serverVersion } from './server-version.ts';
 import { MemberState } from './state.ts';
 import { versionProblem } from './storage-version.ts';
 
@@ -69,6 +72,9 @@ export interface MemberDisk {
  * the question is only whether one of them already knows this member.
  */
 const bootstrapQuestionTimeoutMs = 150;
+
+/** How long a member of a running cluster may take to tell its version; etcd's request time-out. */
+const versionQuestionTimeoutMs = 7_000;
 
 export function walFolder(config: EtcdConfig): string {
   return config.walDir === '' ? join(config.dataDir, 'member', 'wal') : config.walDir;
@@ -111,6 +117,7 @@ export async function openMember(
     await log.value.wal.close();
     return current;
   }
+  await defragmentAtStart(config, current.value, logger);
   const restored = await restoreState(config, from, log.value, current.value);
   if (restored.ok) return restored;
   await log.value.wal.close();
@@ -140,6 +147,24 @@ async function currentDatabase(
   logger.info('Recovering from snapshot backend', { path: arrived });
   await adoptSnapshotDatabase(from.disk, dirname(path), index, path);
   return from.openDatabase(path);
+}
+
+/** --bootstrap-defrag-threshold-megabytes. A failure is met again by whoever writes to the database next. */
+async function defragmentAtStart(config: EtcdConfig, database: Backend, logger: Logger): Promise<void> {
+  const { bootstrapDefragThresholdMegabytes: megabytes } = config;
+  if (megabytes === 0) return;
+  const thresholdBytes = megabytes * 1024 * 1024;
+  const size = database.size();
+  const inUse = database.inUse();
+  if (size - inUse >= thresholdBytes) {
+    await database.defragment();
+    return;
+  }
+  logger.info('Skipping defragmentation', {
+    'current-db-size-bytes': size,
+    'current-db-size-in-use-bytes': inUse,
+    'experimental-bootstrap-defrag-threshold-bytes': thresholdBytes,
+  });
 }
 
 async function restoreState(
@@ -277,7 +302,7 @@ async function begin(
   };
   const made =
     config.initialClusterState === 'existing'
-      ? await joinRunning(bootstrap, logger, toPeers)
+      ? await joinRunning(bootstrap, config.maxLearners, logger, toPeers)
       : await found(bootstrap, toPeers);
   if (!made.ok) return made;
   const { memberId, clusterId, entries, hardState, joining } = made.value;
@@ -298,12 +323,20 @@ async function found(bootstrap: BootstrapConfig, toPeers: () => RequestOptions):
 
 async function joinRunning(
   bootstrap: BootstrapConfig,
+  maxLearners: number,
   logger: Logger,
   toPeers: () => RequestOptions,
 ): Promise<Result<Begun, string>> {
-  const ask = fetchMembersOverHttp((message, fields) => logger.warn(message, fields), undefined, toPeers);
+  const warn: WarnAboutPeer = (message, fields) => logger.warn(message, fields);
+  const ask = fetchMembersOverHttp(warn, undefined, toPeers);
   const cluster = await joinCluster(bootstrap, ask);
   if (!cluster.ok) return cluster;
-  const { memberId, clusterId, members } = cluster.value;
+  const { memberId, clusterId, members, remotes } = cluster.value;
+  const others = members.filter(({ id }) => id !== memberId);
+  const askMember = askMemberOverHttp(warn, versionQuestionTimeoutMs, toPeers);
+  if (!(await isCompatible(serverVersion, others, askMember, warn)))
+    return err('incompatible with current running cluster');
+  if (remotes.filter(({ isLearner }) => isLearner).length > maxLearners)
+    return err(membershipErrorText.tooManyLearners);
   return ok({ memberId, clusterId, entries: [], hardState: emptyHardState, joining: members });
 }

@@ -115,12 +115,17 @@ export class Reconfiguration {
     // One that is down is no part of the quorum that works now.
     if (id !== this.localId && !connections.isConnected(id)) return null;
     const voters = membership.votingMembers().length;
-    const active = connections.votersConnectedSince(clock.monotonicMs());
+    const active = connections.votersConnectedSince(clock.monotonicMs() - healthIntervalMs);
     if (active - 1 >= quorumOf(voters - 1)) return null;
     const error = rpcErrors.unhealthy;
     logger.warn(
       'rejecting member remove request; local member has not been connected to all peers, reconfigure breaks active quorum',
-      { ...fields, 'active-peers': active, error: error.message },
+      {
+        ...this.local,
+        'requested-member-remove': formatId(id),
+        'active-peers': active,
+        error: error.message,
+      },
     );
     return error;
   }

@@ -204,6 +204,7 @@ describe('flags on their way out', () => {
   test('those without effect are named in one line', async () => {
     const command = await parse([
       '--experimental-initial-corrupt-check',
+      '--experimental-enable-lease-checkpoint',
       '--experimental-warning-apply-duration=5s',
       '--name=a',
       '--enable-v2',
@@ -211,8 +212,16 @@ describe('flags on their way out', () => {
     if (command.type !== 'run') throw new Error(command.type);
     const line = command.lines.find((one) => one.message.includes('no effect'));
     expect(line?.fields).toEqual({
-      flags: ['--experimental-initial-corrupt-check', '--experimental-warning-apply-duration'],
+      flags: ['--experimental-enable-lease-checkpoint', '--experimental-warning-apply-duration'],
     });
+  });
+
+  test('of feature gates, only those without effect are named', async () => {
+    const gates = '--feature-gates=CompactHashCheck=true,SetMemberLocalAddr=true,StopGRPCServiceOnDefrag=true';
+    const command = await parse([gates, '--corrupt-check-time=1s']);
+    if (command.type !== 'run') throw new Error(command.type);
+    const line = command.lines.find((one) => one.message.includes('no effect'));
+    expect(line?.fields).toEqual({ flags: ['--feature-gates=SetMemberLocalAddr'] });
   });
 
   test('an experimental switch sets its feature gate', async () => {

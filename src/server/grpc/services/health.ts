@@ -4,19 +4,26 @@ import type { MemberApi } from '../../member/api.ts';
 import { type RpcError, statusCode } from '../status.ts';
 import { Admission } from './admission.ts';
 import type { MethodRegistry } from './registry.ts';
+import { ServingStatus } from './serving-status.ts';
 import { decodeError, unary } from './unary.ts';
 
 const wholeServer = '';
 const unknownService: RpcError = { code: statusCode.notFound, message: 'unknown service' };
 
-export function registerHealth(server: MethodRegistry, member: MemberApi, admission = new Admission(member)): void {
+export function registerHealth(
+  server: MethodRegistry,
+  member: MemberApi,
+  admission = new Admission(member),
+  status = new ServingStatus(),
+): void {
+  const statusOf = (serves: boolean) => (serves ? servingStatus.serving : servingStatus.notServing);
   server.addUnary(
     '/grpc.health.v1.Health/Check',
     unary(admission, {
       decode: healthCheckRequest.decode,
       answer: (request, call) => {
         if (request.service === wholeServer)
-          call.respond(healthCheckResponse.encode({ status: servingStatus.serving }));
+          call.respond(healthCheckResponse.encode({ status: statusOf(status.serves()) }));
         else call.fail(unknownService);
       },
     }),
@@ -27,15 +34,22 @@ export function registerHealth(server: MethodRegistry, member: MemberApi, admiss
       call.fail(refusal);
       return;
     }
-    // The status of a running server does not change, so one message is all there is to say; the stream stays open.
     let answered = false;
     call.onMessage((bytes) => {
       if (answered) return;
       answered = true;
       try {
         const { service } = healthCheckRequest.decode(bytes);
-        const status = service === wholeServer ? servingStatus.serving : servingStatus.serviceUnknown;
-        call.write(healthCheckResponse.encode({ status }));
+        if (service !== wholeServer) {
+          // It never becomes known, so that this is all there is to say; the stream stays open.
+          call.write(healthCheckResponse.encode({ status: servingStatus.serviceUnknown }));
+          return;
+        }
+        const tell = (serves: boolean): void => {
+          call.write(healthCheckResponse.encode({ status: statusOf(serves) }));
+        };
+        tell(status.serves());
+        call.onCancel(status.watch(tell));
       } catch (error) {
         call.fail(decodeError(error));
       }

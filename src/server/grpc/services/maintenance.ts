@@ -29,8 +29,22 @@ import { type RpcError, rpcErrors, statusCode } from '../status.ts';
 import { Admission } from './admission.ts';
 import { Headers } from './headers.ts';
 import type { MethodRegistry } from './registry.ts';
-import { snapshotStream } from './snapshot-stream.ts';
+import { type SnapshotEvents, snapshotStream } from './snapshot-stream.ts';
 import { unary } from './unary.ts';
+
+/** What an operator may want to know of. */
+export interface MaintenanceEvents extends SnapshotEvents {
+  defragmenting(): void;
+  /** Also when it failed. */
+  defragmented(): void;
+}
+
+const unheard: MaintenanceEvents = {
+  defragmenting: () => {},
+  defragmented: () => {},
+  sendingSnapshot: () => {},
+  sentSnapshot: () => {},
+};
 
 /** `serverVersion` is the etcd version that this member speaks, "3.6.5". */
 export function registerMaintenance(
@@ -38,6 +52,7 @@ export function registerMaintenance(
   member: MemberApi,
   serverVersion: string,
   admission = new Admission(member),
+  events = unheard,
 ): void {
   const headers = new Headers(member);
   server.addUnary(
@@ -79,13 +94,15 @@ export function registerMaintenance(
         }),
     }),
   );
-  server.addStream('/etcdserverpb.Maintenance/Snapshot', snapshotStream(member, admission));
+  server.addStream('/etcdserverpb.Maintenance/Snapshot', snapshotStream(member, admission, events));
   server.addUnary(
     '/etcdserverpb.Maintenance/Defragment',
     unary(admission, {
       decode: defragmentRequest.decode,
       answer: (_request, call) => {
+        events.defragmenting();
         void member.defragment().then((outcome) => {
+          events.defragmented();
           if (outcome.ok) call.respond(defragmentResponse.encode({ header: null }));
           else call.fail(outcome.error);
         });

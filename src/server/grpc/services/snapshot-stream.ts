@@ -10,7 +10,13 @@ import { decodeError } from './unary.ts';
 /** Bytes of the database in one message; etcd's figure. */
 const blobBytes = 32 * 1024;
 
-export function snapshotStream(member: MemberApi, admission: Admission): StreamHandler {
+/** Told of each snapshot, with its bytes and its version. */
+export interface SnapshotEvents {
+  sendingSnapshot(bytes: number, version: string): void;
+  sentSnapshot(bytes: number, version: string): void;
+}
+
+export function snapshotStream(member: MemberApi, admission: Admission, events: SnapshotEvents): StreamHandler {
   return (call) => {
     let began = false;
     call.onMessage((message) => {
@@ -24,13 +30,13 @@ export function snapshotStream(member: MemberApi, admission: Admission): StreamH
       if (refusal !== null) call.fail(refusal);
       else if (!began) {
         began = true;
-        void send(member, call);
+        void send(member, call, events);
       }
     });
   };
 }
 
-async function send(member: MemberApi, call: StreamCall): Promise<void> {
+async function send(member: MemberApi, call: StreamCall, events: SnapshotEvents): Promise<void> {
   const cancelled = new Promise<void>((done) => call.onCancel(done));
   let isCancelled = false;
   void cancelled.then(() => {
@@ -39,6 +45,7 @@ async function send(member: MemberApi, call: StreamCall): Promise<void> {
   try {
     const version = member.notedStorageVersion();
     const snapshot = await member.snapshot();
+    events.sendingSnapshot(snapshot.bytes, version);
     try {
       const hash = createHash('sha256');
       let left = snapshot.bytes;
@@ -54,6 +61,7 @@ async function send(member: MemberApi, call: StreamCall): Promise<void> {
       }
       call.write(snapshotResponse.encode({ header: null, remainingBytes: 0, blob: hash.digest(), version }));
       call.end();
+      events.sentSnapshot(snapshot.bytes, version);
     } finally {
       snapshot.release();
     }
