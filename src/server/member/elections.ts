@@ -20,6 +20,8 @@ const slackTicks = 2;
 
 /** Survivors of a dead leader campaign within this time of the news, each at a moment of its own, so that votes rarely split. */
 const hurrySpreadMs = 60;
+/** How often they try: votes may split, and on a busy machine others hear the news late and refuse. Each try waits up to twice as long. */
+const hurryTriesMax = 4;
 
 export interface ElectionPorts {
   readonly clock: Clock;
@@ -113,12 +115,21 @@ export class Elections {
    * wrong. Without pre-vote a campaign would disturb the others, so nothing is done.
    */
   peerProcessGone(id: bigint): void {
-    const { clock, driver, random } = this.ports;
+    const { driver } = this.ports;
     if (!this.config.preVote || id === 0n || id !== driver.leaderId) return;
     driver.update((node) => node.forgetLeader());
+    this.campaignSoon(1);
+  }
+
+  /** A try that finds no votes costs nothing: pre-votes raise no term. After the last, Raft's own timer goes on. */
+  private campaignSoon(attempt: number): void {
+    const { clock, driver, random } = this.ports;
     this.hurry?.cancel();
-    this.hurry = clock.after(random.below(hurrySpreadMs), () => {
-      if (driver.leaderId === 0n) driver.update((node) => node.campaign());
+    const waitMs = random.below(hurrySpreadMs) + (attempt === 1 ? 0 : hurrySpreadMs * 2 ** (attempt - 2));
+    this.hurry = clock.after(waitMs, () => {
+      if (driver.leaderId !== 0n) return;
+      driver.update((node) => node.campaign());
+      if (attempt < hurryTriesMax) this.campaignSoon(attempt + 1);
     });
   }
 

@@ -68,6 +68,34 @@ describe('when the process of a peer is gone', () => {
     expect(raft.sentOf(messageType.preVote).map((message) => message.to)).toEqual([1n, 3n]);
   });
 
+  it('a follower whose campaign nobody answers tries again, some times, then waits as ever', () => {
+    const { raft, elections, passMs, follow } = bench({ preVote: true });
+    follow();
+    elections.peerProcessGone(1n);
+    const asked: number[] = [];
+    for (let ms = 0; ms < 900; ms += 5) {
+      passMs(5);
+      asked.push(raft.sentOf(messageType.preVote).length / 2);
+    }
+    expect(asked.at(11)).toBe(1);
+    expect(asked.at(-1)).toBe(4);
+    expect(raft.driver.raftTerm).toBe(2);
+  });
+
+  it('a follower that heard of a new leader after its campaign leaves it at that', () => {
+    const { raft, elections, passMs, follow } = bench({ preVote: true });
+    follow();
+    elections.peerProcessGone(1n);
+    passMs(60);
+    raft.driver.step(newMessage(messageType.heartbeat, 3n, 2n, { term: 3 }));
+    raft.turn();
+    while (raft.saves.length > 0) raft.disk();
+    const before = raft.sentOf(messageType.preVote).length;
+    passMs(900);
+    expect(raft.sentOf(messageType.preVote)).toHaveLength(before);
+    expect(raft.driver.leaderId).toBe(3n);
+  });
+
   it('nothing happens if it did not lead', () => {
     const { raft, elections, passMs, follow } = bench({ preVote: true });
     follow();
