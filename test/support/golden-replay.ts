@@ -109,12 +109,20 @@ export async function replayGoldens(target: ReplayTarget): Promise<Difference[]>
   const callers = new Map(Object.entries(target.addresses).map(([name, address]) => [name, new Caller(address)]));
   try {
     const first = callerOf(callers, 'infra1');
-    const translate = await translation(first);
+    const texts = new Map<string, string>();
+    const translate = await translation(first, texts);
     const differences: Difference[] = [];
     for (const golden of goldenCalls) {
       if (golden.skip !== undefined || target.except?.has(golden.n)) continue;
-      const caller = callerOf(callers, golden.member ?? 'infra1');
-      const answer = await caller.call(golden.rpc, withBytes(golden.req), golden.metadata ?? {});
+      const caller = callers.get(golden.member ?? 'infra1');
+      if (caller === undefined) continue;
+      const request = withBytes(translate(golden.req));
+      const expectsUnhealthy = golden.message === unhealthy;
+      const answer = await untilConnected(
+        () => caller.call(golden.rpc, request, golden.metadata ?? {}),
+        expectsUnhealthy,
+      );
+      if (golden.rpc === memberAdd) rememberMember(texts, golden.resp, answer['resp']);
       const seen = comparable(golden.rpc, withText(answer) as Plain);
       const { resp, code, message } = translate(golden) as GoldenCall;
       const expected = comparable(golden.rpc, resp === undefined ? { code, message } : { resp });
@@ -134,19 +142,42 @@ function callerOf(callers: ReadonlyMap<string, Caller>, name: string): Caller {
 
 interface ListedMember {
   readonly ID: string;
-  readonly name: string;
+  /** Absent in the recording until the member has published itself. */
+  readonly name?: string;
   readonly peerURLs: readonly string[];
   readonly clientURLs: readonly string[];
 }
 
+const memberAdd = 'etcdserverpb.Cluster/MemberAdd';
+const unhealthy = 'etcdserver: unhealthy cluster';
+/** Members count as connected after five seconds. */
+const connectedMs = 10_000;
+
+/** Asks again while a cluster that has just been started is not connected for long enough. */
+async function untilConnected(ask: () => Promise<Plain>, expectsUnhealthy: boolean): Promise<Plain> {
+  const deadline = Date.now() + connectedMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer['message'] !== unhealthy || expectsUnhealthy || Date.now() > deadline) return answer;
+    await new Promise((done) => setTimeout(done, 200));
+  }
+}
+
+/** A new member's id depends on the time. */
+function rememberMember(texts: Map<string, string>, recorded: Plain | undefined, added: unknown): void {
+  const from = (recorded?.['member'] as Plain | undefined)?.['ID'];
+  const to = ((added as Plain | undefined)?.['member'] as Plain | undefined)?.['ID'];
+  if (typeof from === 'string' && typeof to === 'string') texts.set(from, to);
+}
+
 /** How to turn what was recorded into what this cluster would say: other ids, URLs, term, and maybe fewer members. */
-async function translation(caller: Caller): Promise<(recorded: unknown) => unknown> {
+async function translation(caller: Caller, texts: Map<string, string>): Promise<(recorded: unknown) => unknown> {
   const list = await caller.call('etcdserverpb.Cluster/MemberList', {}, {});
   const resp = list['resp'] as { header: Plain; members: readonly ListedMember[] } | undefined;
   if (resp === undefined) throw new Error(`no members: ${JSON.stringify(list)}`);
-  const texts = new Map<string, string>([['17237436991929493444', String(resp.header['cluster_id'])]]);
+  texts.set('17237436991929493444', String(resp.header['cluster_id']));
   const names = new Set(resp.members.map(({ name }) => name));
-  for (const { name, ID, peerURLs, clientURLs } of resp.members) {
+  for (const { name = '', ID, peerURLs, clientURLs } of resp.members) {
     const recorded = recordedMembers.get(name);
     if (recorded === undefined) throw new Error(`unknown member ${name}`);
     texts.set(recorded.id, ID);
@@ -158,7 +189,7 @@ async function translation(caller: Caller): Promise<(recorded: unknown) => unkno
     if (key === 'raft_term' || key === 'raftTerm') return term;
     if (key === 'members')
       return (value as readonly ListedMember[])
-        .filter(({ name }) => names.has(name))
+        .filter(({ name }) => name === undefined || names.has(name))
         .map((member) => walk(member))
         .sort((a, b) => (BigInt((a as ListedMember).ID) < BigInt((b as ListedMember).ID) ? -1 : 1));
     if (typeof value === 'string') return texts.get(value) ?? value;
