@@ -223,13 +223,13 @@ export class SimMember {
     return transport;
   }
 
-  /** The leader sends the entries of its log that follow `after`, up to `last`, all of them committed. */
-  append(log: readonly Entry[], after: number, last: number): void {
+  /** The leader sends the entries of its log that follow `after`, up to `last`; they are committed unless `commit` says less. */
+  append(log: readonly Entry[], after: number, last: number, commit = last): void {
     this.step(messageType.app, {
       index: after,
       logTerm: log[after - 1]?.term ?? 0,
       entries: log.slice(after, last),
-      commit: last,
+      commit,
     });
   }
 

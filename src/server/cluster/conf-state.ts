@@ -16,7 +16,7 @@ export function confStateJson({ voters, learners, votersOutgoing, learnersNext, 
 }
 
 /** Throws JsonError. */
-export function parseConfState(text: string): ConfState {
+function parseConfState(text: string): ConfState {
   const value = parseJson(text);
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new JsonError('not a ConfState');
   const fields = new Map(Object.entries(value as Record<string, JsonValue>));
@@ -37,9 +37,17 @@ export function parseConfState(text: string): ConfState {
   };
 }
 
-/** What the members of a cluster that is not being reconfigured amount to; databases of etcd 3.4 say no more than that. */
-export function confStateOf(membership: Membership): ConfState {
+/**
+ * Who takes part by what a database says, `stored` being the JSON that it holds. Databases of etcd 3.4 hold the members alone, and in one
+ * that `etcdutl snapshot restore` has given new members, the rest still speaks of those that it was taken from. Throws JsonError.
+ */
+export function confStateFrom(stored: string | null, membership: Membership): ConfState {
   const members = membership.members();
+  if (stored !== null) {
+    const confState = parseConfState(stored);
+    const ids = new Set([...confState.voters, ...confState.learners]);
+    if (ids.size === members.length && members.every(({ id }) => ids.has(id))) return confState;
+  }
   return {
     ...emptyConfState,
     voters: members.filter(({ isLearner }) => !isLearner).map(({ id }) => id),

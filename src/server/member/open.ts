@@ -119,10 +119,14 @@ export async function openMember(
   }
   await defragmentAtStart(config, current.value, logger);
   const restored = await restoreState(config, from, log.value, current.value);
-  if (restored.ok) return restored;
+  const whole =
+    restored.ok && config.forceNewCluster && log.value.restarted
+      ? await standAlone(restored.value, log.value.hardState.commit, walFolder(config), logger)
+      : restored;
+  if (whole.ok) return whole;
   await log.value.wal.close();
   await current.value.close();
-  return err(`cannot start from database ${path}: ${restored.error}`);
+  return err(restored.ok ? whole.error : `cannot start from database ${path}: ${whole.error}`);
 }
 
 /**
@@ -207,8 +211,7 @@ async function openLog(
 ): Promise<Result<OpenedLog, string>> {
   const folder = walFolder(config);
   if (await walExists(disk, folder)) {
-    const log = await reopen(disk, folder, dirname(databasePath(config)), logger, walOptions);
-    return log.ok && config.forceNewCluster ? standAlone(log.value, folder, logger) : log;
+    return reopen(disk, folder, dirname(databasePath(config)), logger, walOptions);
   }
   return begin(config, disk, clock, logger, folder, walOptions, toPeers);
 }
@@ -239,24 +242,33 @@ async function reopen(
   });
 }
 
-/** Makes the member the only one of its cluster, whoever else there was. */
-async function standAlone(log: OpenedLog, folder: string, logger: Logger): Promise<Result<OpenedLog, string>> {
-  const { index, confState } = log.snapshot?.metadata ?? { index: 0, confState: null };
-  const alone = standaloneLog(log.memberId, index, confState, log.entries, log.hardState);
+/**
+ * Makes the member the only one of its cluster, whoever else there was. What its database holds was committed, though the log, whose
+ * commit index was `walCommit`, may not say so.
+ */
+async function standAlone(
+  opened: OpenedMember,
+  walCommit: number,
+  folder: string,
+  logger: Logger,
+): Promise<Result<OpenedMember, string>> {
+  const { index, confState } = opened.snapshot?.metadata ?? { index: 0, confState: null };
+  const alone = standaloneLog(opened.memberId, index, confState, opened.entries, opened.hardState);
   if (alone.discarded > 0) {
     logger.info('discarding uncommitted WAL entries', {
-      'commit-index-from-wal': log.hardState.commit,
+      'commit-index-from-wal': walCommit,
       'number-of-discarded-entries': alone.discarded,
     });
   }
-  const problem = await new Promise<Error | null>((done) => log.wal.save(alone.hardState, alone.added, true, done));
+  const problem = await new Promise<Error | null>((done) => opened.wal.save(alone.hardState, alone.added, true, done));
   if (problem !== null) return err(`cannot write ${folder}: ${problem.message}`);
   logger.info('forcing restart member', {
-    'cluster-id': formatId(log.clusterId),
-    'local-member-id': formatId(log.memberId),
+    'cluster-id': formatId(opened.clusterId),
+    'local-member-id': formatId(opened.memberId),
+    'wal-commit-index': walCommit,
     'commit-index': alone.hardState.commit,
   });
-  return ok({ ...log, entries: alone.entries, hardState: alone.hardState });
+  return ok({ ...opened, entries: alone.entries, hardState: alone.hardState });
 }
 
 /** Null if there is none; then the log is read from its beginning. */
