@@ -53,9 +53,11 @@ describe.skipIf(busy || programs.length === 0)(`examples/Procfile${reason}`, () 
   });
 
   afterAll(async () => {
-    const ended = new Promise((done) => supervisor.once('exit', done));
-    supervisor.kill('SIGINT');
-    await ended;
+    if (supervisor.exitCode === null && supervisor.signalCode === null) {
+      const ended = new Promise((done) => supervisor.once('exit', done));
+      supervisor.kill('SIGINT');
+      await ended;
+    }
     rmSync(folder, { recursive: true, force: true });
   });
 
