@@ -129,7 +129,7 @@ export class Frame {
     const copyKey = keyText(keymap.keysOf('copy')[0] ?? 'y');
     const bar = keyBarView(state.focus, keymap, pane?.keys ?? [], width);
     const line = (name: string, text: Line, rect: Rect) =>
-      this.#draw(name, text, () => <LineText line={text} />, rect, theme);
+      this.#draw(name, text, () => <LineText line={text} width={rect.width} />, rect, theme);
     return {
       header: line('header', headerLine(title, observation, state.view, width), header),
       status: line('status', statusLine(state.notice, command, copyKey, width), status),
@@ -177,9 +177,16 @@ export class Frame {
     const height = rect.height - 1;
     const focused = state.focus === 'logs';
     const title = titleLine(titles.logs, [], width, focused);
-    const rule = this.#draw('logs', title, () => <LineText line={title} />, { width, height: 1 }, theme)[0] ?? '';
+    const rule =
+      this.#draw('logs', title, () => <LineText line={title} width={width} />, { width, height: 1 }, theme)[0] ?? '';
     if (pane === null) {
-      const text = this.#draw('no-logs', noPane, () => <LineText line={noPane} />, { width, height: 1 }, theme);
+      const text = this.#draw(
+        'no-logs',
+        noPane,
+        () => <LineText line={noPane} width={width} />,
+        { width, height: 1 },
+        theme,
+      );
       return [rule, ...text];
     }
     const key = `${width},${height},${theme.name}`;

@@ -6,7 +6,8 @@ import { EventEmitter } from 'node:events';
 import type { Instance } from 'ink';
 import { render } from 'ink';
 import type { ReactNode } from 'react';
-import { ThemeProvider } from './components/theme-context.ts';
+import { CanvasProvider } from './components/canvas-context.ts';
+import { PaintedLines } from './components/painted-lines.ts';
 import type { Theme } from './theme.ts';
 
 /** What Ink takes for its standard output: it keeps the last frame. */
@@ -37,10 +38,15 @@ export class Surface {
     this.#key = full;
     this.#capture.columns = width;
     this.#capture.rows = height;
-    const tree = <ThemeProvider value={theme}>{node()}</ThemeProvider>;
+    // A new one each time: so everything that uses it is drawn again and marks its lines.
+    const lines = new PaintedLines();
+    const tree = <CanvasProvider value={{ theme, lines }}>{node()}</CanvasProvider>;
     if (this.#instance !== null) this.#instance.rerender(tree);
     else this.#instance = render(tree, inkOptions(this.#capture));
-    this.#rows = this.#capture.frame.split('\n').slice(0, height);
+    this.#rows = this.#capture.frame
+      .split('\n')
+      .slice(0, height)
+      .map((row) => lines.fill(row));
     return this.#rows;
   }
 

@@ -28,7 +28,7 @@ interface Size {
 }
 
 /** Border and padding. */
-const frameColumns = 4;
+export const dialogFrameColumns = 4;
 /** Border, title and hint. */
 const frameRows = 4;
 const widthMax = 76;
@@ -42,7 +42,7 @@ export function dialogView(
   screen: Size,
 ): DialogView {
   const width = Math.min(widthMax, screen.width - 2);
-  const inner = width - frameColumns;
+  const inner = width - dialogFrameColumns;
   const room = Math.max(1, screen.height - 2 - frameRows);
   switch (dialog.type) {
     case 'help': {
