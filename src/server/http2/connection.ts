@@ -226,8 +226,12 @@ export class Http2Connection {
   /** Queues data, which is not copied: the caller must not change it any more. It leaves as the windows and the socket allow. */
   sendData(stream: ServerStream, bytes: Uint8Array): void {
     if (stream.localEnded || !this.usable || (stream.queue !== null && stream.queue.trailers !== null)) return;
-    this.pings.excuse();
     this.sendQueue.push(stream, bytes);
+  }
+
+  /** Clients that measure the bandwidth ping for every so many frames, which may leave long after they were queued. */
+  handleDataSent(): void {
+    this.pings.excuse();
   }
 
   /** Ends our side with trailers, after all queued data. */

@@ -28,6 +28,8 @@ export class StreamQueue {
 }
 
 export interface SendQueueOwner {
+  /** A frame of data leaves that had to wait. */
+  handleDataSent(): void;
   /** A stream's queue has gone out whole: these trailers are due. */
   sendTrailers(stream: ServerStream, template: HeaderTemplate): void;
 }
@@ -167,6 +169,7 @@ export class SendQueue {
     this.output.reserve(frameHeaderBytes);
     this.output.frameHeader(bytes, frameType.data, 0, stream.id);
     this.writeFrom(queue, bytes);
+    this.owner.handleDataSent();
     if (queue.bytes > 0) {
       stream.handleDrain();
       return true;

@@ -61,6 +61,18 @@ describe('a flood is answered with ENHANCE_YOUR_CALM', () => {
     for (let i = 0; i < 4; i++) peer.send(ping);
     expect(await peer.goAway()).toMatchObject({ code: enhanceYourCalm, text: 'too_many_pings' });
   });
+
+  it('but not pings that measure how fast one large message, queued long before, arrives', async () => {
+    const { port } = await startPort({ pings: { minTimeMs: 5000, permitWithoutStream: false } });
+    const peer = await RawPeer.connect(port);
+    peer.send(settings([settingId.initialWindowSize, 10]), peer.call(1, '/t.T/Bytes', Buffer.from('2000')));
+    for (let i = 0; i < 19; i++) {
+      await peer.sync();
+      peer.send(frame(frameType.windowUpdate, 0, 1, word(100)));
+    }
+    await peer.sync();
+    expect(peer.data(1)).toHaveLength(1910);
+  });
 });
 
 describe('a large header list', () => {
