@@ -798,7 +798,10 @@ export class Member implements MemberApi {
   }
 
   private otherMembers(): ClusterMember[] {
-    return this.membership.members().filter((member) => member.id !== this.memberId);
+    // One that joins knows the members from those that it asked, until it has applied its own addition.
+    const joins = this.membership.member(this.memberId) === null;
+    const members = joins ? this.log.joining : this.membership.members();
+    return members.filter((member) => member.id !== this.memberId);
   }
 
   /** etcd tells from the leader's history and the connections why a proposal was probably lost. */
