@@ -138,15 +138,18 @@ export async function live(
   const begun = disk.operations;
   if (trouble?.type === 'crash') disk.crashAt(begun + trouble.operation);
   if (trouble?.type === 'error') disk.failAt(begun + trouble.operation, 'EIO');
-  const acknowledged = await work(world, disk);
+  const acknowledged = await followAndCrash(world, disk);
   const operations = disk.operations - begun;
   disk.crash();
   disk.restart();
   return { fault: await judge(world, disk, acknowledged), operations };
 }
 
-/** Follows the leader: its log for a while, then its database, twice. Resolves to the last index that was acknowledged. */
-async function work({ config, leader }: World, disk: SimDisk): Promise<number> {
+/**
+ * Follows the leader on a directory that is laid out: its log for a while, then its database, twice; then loses power. Resolves to the last
+ * index that was acknowledged.
+ */
+export async function followAndCrash({ config, leader }: World, disk: SimDisk): Promise<number> {
   const started = await SimMember.start(disk, config, leader.id);
   if (!started.ok) return leader.cluster.entries.length;
   const sim = started.value;
