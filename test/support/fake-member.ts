@@ -206,6 +206,10 @@ export class FakeMember implements MemberApi {
     return ok(undefined);
   }
 
+  setClusterVersion(version: string): void {
+    this.membership.setVersion(version);
+  }
+
   clusterVersion(): string | null {
     return this.membership.version();
   }

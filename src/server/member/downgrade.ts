@@ -7,10 +7,13 @@ import { err, ok, type Result } from '../../base/result.ts';
 import { downgradeInfoSetRequest } from '../../proto/membershippb.ts';
 import { internalField } from '../../proto/raft-internal.ts';
 import type { DowngradeInfo } from '../cluster/membership.ts';
-import { clusterVersionOf, downgradeTarget, shortVersion } from '../cluster/versions.ts';
+import { clusterVersionOf, downgradeTarget, isBefore, shortVersion } from '../cluster/versions.ts';
 import { type RpcError, rpcErrors } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MemberApi } from './api.ts';
+
+/** The lowest cluster version whose members all understand downgrades. */
+const firstDowngradable = '3.5.0';
 
 export interface DowngradePorts extends Pick<MemberApi, 'propose' | 'linearizableRead' | 'clusterVersion'> {
   readonly logger: Logger;
@@ -38,7 +41,9 @@ export class Downgrade {
     if (error !== null) return err(error);
     const current = this.ports.clusterVersion();
     if (current === null) return err(rpcErrors.clusterVersionUnavailable);
-    if (target !== downgradeTarget(current)) return err(rpcErrors.invalidDowngradeTarget);
+    // Members of 3.4 end their process on the request that a downgrade begins with.
+    const isTarget = target === downgradeTarget(current) && !isBefore(current, firstDowngradable);
+    if (!isTarget) return err(rpcErrors.invalidDowngradeTarget);
     return this.ports.downgrade().enabled ? err(rpcErrors.downgradeInProcess) : ok(shortVersion(current));
   }
 

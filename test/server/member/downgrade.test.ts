@@ -28,6 +28,13 @@ describe('a downgrade', () => {
     expect(await new FakeMember().cancelDowngrade()).toEqual({ ok: true, value: '3.6' });
   });
 
+  it('is refused in a cluster of 3.4, whose members do not know of it', async () => {
+    const member = new FakeMember();
+    member.setClusterVersion('3.4.0');
+    expect(await member.enableDowngrade('3.3')).toMatchObject(error('invalid downgrade target version'));
+    expect(member.proposed).toEqual([]);
+  });
+
   it('needs a quorum', async () => {
     const member = new FakeMember();
     member.leader = 0n;
