@@ -13,6 +13,18 @@ export class Connections {
     this.membership = membership;
   }
 
+  /** Connects to the members that there are now, and to nobody else. */
+  follow(): void {
+    const { transport, localId } = this;
+    if (transport === null) return;
+    const members = this.membership.members().filter(({ id }) => id !== localId);
+    for (const id of transport.peerIds()) if (!members.some((member) => member.id === id)) transport.removePeer(id);
+    for (const { id, peerUrls } of members) {
+      if (transport.peerIds().includes(id)) transport.updatePeer(id, peerUrls);
+      else transport.addPeer(id, peerUrls);
+    }
+  }
+
   /** Other members with a connection that works now. */
   activePeers(): number {
     return this.membership.members().filter(({ id }) => this.activeSince(id) !== null).length;

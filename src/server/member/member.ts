@@ -8,14 +8,7 @@ import { err, ok, type Result } from '../../base/result.ts';
 import { encodeCompactionRequest } from '../../proto/etcdserverpb-kv-requests.ts';
 import { alarmAction, alarmRequest, alarmType } from '../../proto/etcdserverpb-maintenance.ts';
 import { encodeInternalRequest, internalField } from '../../proto/raft-internal.ts';
-import {
-  type ConfChange,
-  type Entry,
-  type HardState,
-  type Message,
-  messageType,
-  type Snapshot,
-} from '../../proto/raftpb.ts';
+import type { ConfChange, Entry, Message } from '../../proto/raftpb.ts';
 import { MemoryStorage } from '../../raft/storage.ts';
 import type { ReadState } from '../../raft/types.ts';
 import { Applier } from '../apply/applier.ts';
@@ -30,7 +23,6 @@ import type { Logger } from '../log/logger.ts';
 import type { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
 import { type Backend, type BackendSnapshot, pendingBytesMax } from '../storage/backend/backend.ts';
-import { adoptSnapshotDatabase } from '../storage/snapshot/snapshot-databases.ts';
 import type { AddedMember, BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { ClusterChanges } from './cluster-changes.ts';
@@ -51,9 +43,10 @@ import { ReadBarrier } from './read-barrier.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { RequestIds } from './request-id.ts';
 import { serverVersion } from './server-version.ts';
+import { SnapshotExchange } from './snapshot-exchange.ts';
 import { Snapshots } from './snapshots.ts';
 import { SpaceAlarm } from './space-alarm.ts';
-import { MemberState } from './state.ts';
+import type { MemberState } from './state.ts';
 import { detectedVersion, StorageVersion, tooNew } from './storage-version.ts';
 import { VersionMonitor } from './version-monitor.ts';
 
@@ -144,6 +137,7 @@ export class Member implements MemberApi {
   /** The log in memory. */
   private readonly raftLog = new MemoryStorage();
   private readonly snapshots: Snapshots;
+  private readonly exchange: SnapshotExchange;
   private readonly reconfiguration: Reconfiguration;
   private readonly downgrades: Downgrade;
   private readonly schema: StorageVersion;
@@ -151,8 +145,6 @@ export class Member implements MemberApi {
   /** When this member last became the leader. */
   private electedMs: number | null = null;
   private firstCommitTerm = 0;
-  /** Settled unless a database of the leader is being put in place. */
-  private installing: Promise<void> = Promise.resolve();
   private ticker: Timer | null = null;
   private stopped = false;
 
@@ -269,6 +261,23 @@ export class Member implements MemberApi {
         failed: ports.failed,
       },
     );
+    this.exchange = new SnapshotExchange({
+      config,
+      disk: ports.disk,
+      logger: ports.logger.at('member/snapshot-exchange.ts'),
+      snapshots: this.snapshots,
+      connections: this.connections,
+      schedule: (callback) => ports.schedule(callback),
+      openDatabase: (path) => ports.openDatabase(path),
+      state: () => this.state,
+      replaceState: (state) => this.replaceState(state),
+      isStopped: () => this.stopped,
+      installed: (index) => {
+        this.schema.update();
+        this.barrier.applied(index);
+      },
+      reportSnapshot: (id, success) => this.reportSnapshot(id, success),
+    });
     this.watchState();
     this.reconfiguration = new Reconfiguration(log.memberId, config.strictReconfigCheck, this.requestTimeoutMs, {
       clock: ports.clock,
@@ -329,13 +338,10 @@ export class Member implements MemberApi {
         wal: log.wal,
         schedule: ports.schedule,
         soon: ports.soon,
-        send: (messages) => this.send(messages),
+        send: (messages) => this.exchange.send(messages),
         mayApply: () => this.state.backend.pendingBytes <= pendingBytesMax,
         apply: (entries) => this.apply(entries),
-        install: (snapshot, hardState) => {
-          this.installing = this.install(snapshot, hardState);
-          return this.installing;
-        },
+        install: (snapshot, hardState) => this.exchange.install(snapshot, hardState),
         readStates: (states) => this.readStates(states),
         leaderChanged: (change) => this.leaderChanged(change),
         raftChanged: () => ports.raftChanged?.(),
@@ -474,7 +480,7 @@ export class Member implements MemberApi {
 
   /** Closes the database, when everything else has stopped. */
   async closeState(): Promise<void> {
-    await this.installing.catch(() => undefined);
+    await this.exchange.settled();
     await this.snapshots.stop();
     await this.state.backend.close();
   }
@@ -647,78 +653,16 @@ export class Member implements MemberApi {
     }
   }
 
-  private send(messages: readonly Message[]): void {
-    const { transport } = this.connections;
-    if (transport === null) return;
-    if (!messages.some(isSnapshot)) {
-      transport.send(messages);
-      return;
-    }
-    transport.send(messages.filter((message) => !isSnapshot(message)));
-    for (const message of messages) if (isSnapshot(message)) void this.sendSnapshot(message, transport);
-  }
-
-  private async sendSnapshot(message: Message, transport: PeerTransport): Promise<void> {
-    try {
-      await transport.sendSnapshot(await this.snapshots.outgoing(message));
-    } catch (error) {
-      const to = formatId(message.to);
-      this.logger.warn('failed to make a snapshot for a follower', { 'remote-peer-id': to, error: String(error) });
-      this.reportSnapshot(message.to, false);
-    }
-  }
-
   /** Stores a database that the leader sends; Raft sees the message after it. */
   receiveSnapshot(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
     return this.snapshots.receive(message, database);
   }
 
-  /** Reads are answered from the old state until the new one is whole. */
-  private async install(snapshot: Snapshot, hardState: HardState | null): Promise<void> {
-    const { config, ports, snapshots } = this;
-    const logger = ports.logger.at('member/snapshots.ts');
-    const { index, term } = snapshot.metadata;
-    const fields = {
-      'current-snapshot-index': this.raftLog.firstIndex() - 1,
-      'current-applied-index': this.applier.appliedIndex,
-      'incoming-leader-snapshot-index': index,
-      'incoming-leader-snapshot-term': term,
-    };
-    logger.info('applying snapshot', fields);
-    await snapshots.store(snapshot, hardState);
-    const path = databasePath(config);
-    await adoptSnapshotDatabase(ports.disk, dirname(path), index, path);
-    const backend = await ports.openDatabase(path);
-    if (!backend.ok) throw new Error(`cannot open the database of the snapshot at index ${index}: ${backend.error}`);
-    const old = this.state;
-    const state = new MemberState(backend.value, this.clusterId, this.memberId, config, old.membership);
-    await state.restore(backend.value, () => new Promise((done) => ports.schedule(done)));
-    logger.info('applySnapshot: opened snapshot backend', { 'consistent-index': state.applied.index });
-    // Nobody may read the old database once it is being closed.
-    old.onCommitted = () => {};
+  private replaceState(state: MemberState): void {
     this.state = state;
     this.applier.replace(state, state.applied.index);
     this.watchState();
     this.compactions.replace(state);
-    await old.backend.close();
-    if (this.stopped) return;
-    this.updatePeers();
-    this.schema.update();
-    await snapshots.installed();
-    this.barrier.applied(index);
-    logger.info('applied snapshot', fields);
-  }
-
-  /** The transport talks to the members that there are now. */
-  private updatePeers(): void {
-    const { transport } = this.connections;
-    if (transport === null) return;
-    const members = this.membership.members().filter(({ id }) => id !== this.memberId);
-    for (const id of transport.peerIds()) if (!members.some((member) => member.id === id)) transport.removePeer(id);
-    for (const { id, peerUrls } of members) {
-      if (transport.peerIds().includes(id)) transport.updatePeer(id, peerUrls);
-      else transport.addPeer(id, peerUrls);
-    }
   }
 
   private completed(requestId: bigint, outcome: Result<ApplyResponse, RpcError>): void {
@@ -818,8 +762,4 @@ export class Member implements MemberApi {
         : this.connections.connectedSince(leader, startedMs);
     return connected ? rpcErrors.timeout : rpcErrors.timeoutDueToConnectionLost;
   }
-}
-
-function isSnapshot(message: Message): boolean {
-  return message.type === messageType.snap;
 }

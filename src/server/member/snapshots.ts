@@ -69,6 +69,11 @@ export class Snapshots {
     });
   }
 
+  /** Of the newest snapshot on disk; 0 if there is none. */
+  get index(): number {
+    return this.lastIndex;
+  }
+
   /** To be called after entries were applied and marked. */
   applied(): void {
     const { index } = this.ports.state().applied;
