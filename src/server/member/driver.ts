@@ -118,7 +118,9 @@ export class RaftDriver {
   step(message: Message): void {
     if (this.stopped) return;
     this.node.step(message);
-    this.wake();
+    // Raft knows the members of a snapshot from now on: nothing older may be applied before it is met.
+    if (message.type === messageType.snap) this.pass();
+    else this.wake();
   }
 
   /** Advances Raft's time by one heartbeat interval. */

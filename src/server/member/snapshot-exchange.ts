@@ -57,7 +57,8 @@ export class SnapshotExchange {
   private async sendDatabase(message: Message): Promise<void> {
     const { connections, snapshots, logger } = this.ports;
     try {
-      await connections.transport?.sendSnapshot(await snapshots.outgoing(message));
+      const outgoing = await snapshots.outgoing(message);
+      await connections.transport?.sendSnapshot(outgoing).finally(() => outgoing.sent());
     } catch (error) {
       const to = formatId(message.to);
       logger.warn('failed to make a snapshot for a follower', { 'remote-peer-id': to, error: String(error) });

@@ -12,6 +12,7 @@ import { formatId } from '../cluster/ids.ts';
 import { encodeV2Store } from '../cluster/v2-store.ts';
 import type { Logger } from '../log/logger.ts';
 import type { OutgoingSnapshot } from '../peer/snapshot-sender.ts';
+import type { BackendSnapshot } from '../storage/backend/backend.ts';
 import { removeSnapshotDatabases, saveSnapshotDatabase } from '../storage/snapshot/snapshot-databases.ts';
 import { purgeSnapshotFiles, saveSnapshotFile } from '../storage/snapshot/snapshot-files.ts';
 import type { Wal } from '../storage/wal/wal.ts';
@@ -46,11 +47,20 @@ export interface SnapshotPorts {
 const compactionStep = 100;
 /** How often old files are looked for; etcd's purgeFileInterval. */
 const purgeIntervalMs = 30_000;
+/** How long a follower that has got a database may take to ask for what follows; etcd's releaseDelayAfterSnapshot. */
+const catchupPauseMs = 30_000;
+
+/** A snapshot and its database, to be told of when it was sent or given up. */
+export interface DatabaseForFollower extends OutgoingSnapshot {
+  sent(): Promise<void>;
+}
 
 export class Snapshots {
   private readonly settings: SnapshotSettings;
   private readonly ports: SnapshotPorts;
   private lastIndex: number;
+  /** Databases that are on their way to followers, or were until lately. */
+  private sending = 0;
   private saving: Promise<void> | null = null;
   private isSavingForced = false;
   private readonly purging: Timer;
@@ -100,6 +110,7 @@ export class Snapshots {
   private compactMemory(applied: number): void {
     const { storage } = this.ports;
     const { catchupEntries } = this.settings;
+    if (this.sending > 0) return;
     if (applied - storage.firstIndex() < catchupEntries + compactionStep) return;
     const compactTo = applied - catchupEntries;
     // From now on followers below it need a database: what Raft sends them must not be older than the log.
@@ -178,19 +189,30 @@ export class Snapshots {
     }
   }
 
-  /** The database of this member, for a follower that Raft wants to send a snapshot. */
-  async outgoing(message: Message): Promise<OutgoingSnapshot> {
-    const state = this.ports.state();
-    const snapshot = this.snapshotNow();
-    const database = await state.backend.snapshot();
-    async function* released(): AsyncGenerator<Uint8Array> {
-      try {
-        yield* database.chunks();
-      } finally {
+  /**
+   * The database of this member, for a follower that Raft wants to send a snapshot. Until it is told of as `sent`, and for a while after,
+   * the log in memory is not cut: what follows the snapshot is what the follower needs next.
+   */
+  async outgoing(message: Message): Promise<DatabaseForFollower> {
+    this.sending++;
+    try {
+      const state = this.ports.state();
+      const snapshot = this.snapshotNow();
+      const database = await state.backend.snapshot();
+      const chunks = piecesOf(database);
+      const sent = async (): Promise<void> => {
+        this.ports.clock.after(catchupPauseMs, () => {
+          this.sending--;
+        });
+        // A read may be under way: the file is needed until it is done.
+        await chunks.return(undefined);
         database.release();
-      }
+      };
+      return { message: { ...message, snapshot }, bytes: database.bytes, database: chunks, sent };
+    } catch (error) {
+      this.sending--;
+      throw error;
     }
-    return { message: { ...message, snapshot }, bytes: database.bytes, database: released() };
   }
 
   /** Stores a database that the leader sends, until Raft takes its snapshot. */
@@ -233,4 +255,8 @@ export class Snapshots {
     await this.saving;
     await this.purgeDone;
   }
+}
+
+async function* piecesOf(database: BackendSnapshot): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* database.chunks();
 }

@@ -153,6 +153,42 @@ describe('the log in memory', () => {
   });
 });
 
+describe('a database for a follower', () => {
+  const message = newMessage(messageType.snap, 1n, 2n, { term });
+
+  it('keeps the log whole while it is on its way, and half a minute after', async () => {
+    const bench = await Bench.open({ snapshotCount: 1000, catchupEntries: 5 });
+    await bench.applyTo(50, 25);
+    const first = await bench.snapshots.outgoing(message);
+    const second = await bench.snapshots.outgoing(message);
+    expect(first.message.snapshot?.metadata.index).toBe(50);
+    await bench.applyTo(150, 25);
+    await first.sent();
+    await bench.clock.advance(30_000);
+    await bench.applyTo(175, 25);
+    expect(bench.storage.firstIndex()).toBe(1);
+    await second.sent();
+    await bench.clock.advance(29_999);
+    await bench.applyTo(200, 25);
+    expect(bench.storage.firstIndex()).toBe(1);
+    await bench.clock.advance(1);
+    await bench.applyTo(201);
+    expect(bench.storage.firstIndex()).toBe(197);
+  });
+
+  it('that nobody reads, or not to its end, is given back', async () => {
+    const bench = await Bench.open();
+    await bench.applyTo(5);
+    for (const reads of [0, 1]) {
+      const { database, sent } = await bench.snapshots.outgoing(message);
+      const pieces = database[Symbol.asyncIterator]();
+      for (let i = 0; i < reads; i++) expect(await pieces.next()).toMatchObject({ done: false });
+      await sent();
+      expect(await pieces.next()).toEqual({ done: true, value: undefined });
+    }
+  });
+});
+
 describe('every thirty seconds', () => {
   it('snapshots beyond --max-snapshots and released segments beyond --max-wals go, the oldest first', async () => {
     const bench = await Bench.open({ maxSnapshots: 2, maxWals: 2 });
