@@ -165,7 +165,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
       transports.push(transport);
       return transport;
     },
-    peerVersions: (members) => fetchVersions(members, logger.at('peer-versions.ts'), toPeers),
+    peerVersions: (members) => fetchVersions(asking, members, logger.at('peer-versions.ts')),
     failed: (error) => end({ type: 'failed', error }),
     removed: () => end({ type: 'removed' }),
     disk: admin?.disk(nodeDisk) ?? nodeDisk,

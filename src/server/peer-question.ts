@@ -30,7 +30,8 @@ export function askPeer(requester: Requester, question: PeerQuestion): Promise<P
       url,
       path,
       headers: { ...headers, ...(body !== '' && { 'Content-Length': Buffer.byteLength(body) }) },
-      kind: 'pipeline',
+      // A connection for each question: a kept one may be to a process that is gone.
+      kind: 'stream',
       ...(timeoutMs !== undefined && { answerTimeoutMs: timeoutMs }),
     });
     request.once('error', fail);

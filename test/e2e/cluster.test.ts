@@ -43,6 +43,19 @@ describe('a cluster of bundled members', () => {
     expect(read.ok && (read.answer['kvs'] as { value: Buffer }[])[0]?.value.toString()).toBe('bar');
   });
 
+  it('finds itself over sockets that are files, and again after a member was killed', async () => {
+    const cluster = await TestCluster.start({ binaries: Array(3).fill(bundledEtcd), peerScheme: 'unix' });
+    closers.push(() => cluster.close());
+    const client = clientOf(cluster.member(0).clientUrl);
+    expect((await client.put('foo', 'bar')).ok).toBe(true);
+    await cluster.member(1).kill('SIGKILL');
+    await cluster.member(1).start().ready;
+    expect((await clientOf(cluster.member(1).clientUrl).get('foo')).ok).toBe(true);
+    expect(await hashesOf(cluster.members.map(({ clientUrl }) => clientUrl))).toHaveLength(3);
+    await cluster.member(0).waitForLog('"msg":"set initial cluster version"');
+    expect(cluster.member(0).log).not.toContain('failed to get version');
+  });
+
   it('goes on without a killed leader, loses nothing, and takes the old one back', async () => {
     const cluster = await startCluster(3);
     const load = new WriteLoad(

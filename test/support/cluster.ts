@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { freePorts } from './ports.ts';
 
 /** The bundled member as users start it. */
@@ -60,7 +60,12 @@ export class TestMember {
         ...options.flags,
         ...extraFlags,
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '' } },
+      // Sockets of unix URLs are files of the working directory.
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { PATH: process.env['PATH'] ?? '' },
+        cwd: dirname(options.dataDir),
+      },
     );
     this.process = child;
     const from = this.log.length;
@@ -127,6 +132,8 @@ export interface ClusterOptions {
   readonly ports?: readonly number[];
   /** "https" for clients and peers; then the flags say with which certificates. */
   readonly scheme?: 'http' | 'https';
+  /** Of peers, if it is another one. */
+  readonly peerScheme?: 'unix';
 }
 
 export class TestCluster {
@@ -143,7 +150,9 @@ export class TestCluster {
     const ports = options.ports ?? (await freePorts(options.binaries.length * 2));
     const directory = mkdtempSync(join(tmpdir(), 'clusterctl-test-'));
     const url = (index: number) => `${options.scheme ?? 'http'}://127.0.0.1:${ports[index]}`;
-    const initial = options.binaries.map((_, i) => `infra${i + 1}=${url(2 * i + 1)}`).join(',');
+    const peerUrl = (i: number) =>
+      options.peerScheme === undefined ? url(2 * i + 1) : `${options.peerScheme}://localhost:${ports[2 * i + 1]}`;
+    const initial = options.binaries.map((_, i) => `infra${i + 1}=${peerUrl(i)}`).join(',');
     const members = options.binaries.map(
       (binary, i) =>
         new TestMember({
@@ -151,7 +160,7 @@ export class TestCluster {
           binary,
           dataDir: join(directory, `infra${i + 1}.etcd`),
           clientUrl: url(2 * i),
-          peerUrl: url(2 * i + 1),
+          peerUrl: peerUrl(i),
           flags: [
             `--initial-cluster=${initial}`,
             `--initial-cluster-token=${options.token ?? 'etcd-cluster-1'}`,

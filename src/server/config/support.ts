@@ -4,7 +4,6 @@ import type { FeatureGate } from './feature-gates.ts';
 import type { EtcdFlagValues, FlagName } from './flags.ts';
 import { legacyFlags } from './flags.ts';
 import { gateOf } from './migration.ts';
-import type { EtcdUrl } from './urls.ts';
 
 /**
  * Flags that are accepted but change nothing yet. A member started with one says so in one line. Take a flag off this list when
@@ -69,15 +68,9 @@ export function refusal(values: EtcdFlagValues): string | null {
   for (const flag of ['client-crl-file', 'peer-crl-file'] as const) {
     if (values[flag] !== '') return `--${flag} is not supported yet: certificates cannot be revoked`;
   }
-  const peer = [...values['listen-peer-urls'], ...values['initial-advertise-peer-urls']].find(isSocketFile);
-  if (peer !== undefined) return `unix:// peer URLs are not supported yet: ${peer.text}`;
   if (values.proxy !== 'off') return `the v2 proxy is gone from etcd 3.6: --proxy=${values.proxy} cannot be served`;
   for (const flag of ['discovery', 'discovery-srv', 'discovery-token'] as const) {
     if (values[flag] !== '') return `--${flag} is not supported yet: list the members in --initial-cluster`;
   }
   return null;
-}
-
-function isSocketFile(url: EtcdUrl): boolean {
-  return url.scheme === 'unix' || url.scheme === 'unixs';
 }
