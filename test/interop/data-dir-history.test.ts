@@ -207,20 +207,29 @@ describe.skipIf(realEtcd === '')(`a data directory with a history${skipped}`, ()
     await tool(etcdctl, `--endpoints=${member.clientUrl}`, 'snapshot', 'save', saved);
     const { totalKey } = JSON.parse(await tool(etcdutl, 'snapshot', 'status', saved, '-w', 'json')) as Answer;
     expect(totalKey).toBeGreaterThan(0);
-    for (const binary of [realEtcd, bundledEtcd]) {
-      const other = await layOut(binary);
-      const { name, peerUrl, dataDir } = other.options;
-      await tool(
-        etcdutl,
-        ...['snapshot', 'restore', saved, '--data-dir', dataDir, '--name', name],
-        ...['--initial-cluster', `${name}=${peerUrl}`, '--initial-advertise-peer-urls', peerUrl],
-        ...['--initial-cluster-token', 'etcd-cluster-1'],
-      );
-      await other.start().ready;
-      expect(await contentsOf(other)).toEqual(before);
-      await put(other, 'new', 'value');
-      await restartAs(other, binary === realEtcd ? bundledEtcd : realEtcd, 'SIGKILL');
-      expect(await call(other, 'KV/Range', { key: bytes('new') })).toMatchObject({ count: '1' });
+    for (const bumped of [[], ['--bump-revision=1000', '--mark-compacted']]) {
+      const found: unknown[] = [];
+      for (const binary of [realEtcd, bundledEtcd]) {
+        const other = await layOut(binary);
+        const { name, peerUrl, dataDir } = other.options;
+        await tool(
+          etcdutl,
+          ...['snapshot', 'restore', saved, '--data-dir', dataDir, '--name', name],
+          ...['--initial-cluster', `${name}=${peerUrl}`, '--initial-advertise-peer-urls', peerUrl],
+          ...['--initial-cluster-token', 'etcd-cluster-1', ...bumped],
+        );
+        await other.start().ready;
+        expect(await contentsOf(other)).toEqual(before);
+        const { hash } = await hashOf(other);
+        const { header } = await put(other, 'new', 'value');
+        const old = call(other, 'KV/Range', { key: bytes('k1'), revision: 25 });
+        const answer = await old.then(({ count }) => count).catch((error: Error) => error.message);
+        found.push({ hash, revision: (header as Answer)['revision'], answer });
+        await restartAs(other, binary === realEtcd ? bundledEtcd : realEtcd, 'SIGKILL');
+        expect(await call(other, 'KV/Range', { key: bytes('new') })).toMatchObject({ count: '1' });
+        await other.kill('SIGKILL');
+      }
+      expect(found[1]).toEqual(found[0]);
     }
   });
 });
