@@ -52,7 +52,7 @@ export class CompactionRunner {
     const { compactRevision, finishedCompactRevision } = this.state.store;
     if (compactRevision <= finishedCompactRevision) return;
     this.ports.logger.info('resume scheduled compaction', { 'scheduled-compact-revision': compactRevision });
-    this.wake();
+    void this.finish(compactRevision);
   }
 
   /** Goes on with another state: what waits for the old one is over. */

@@ -20,10 +20,10 @@ async function filled() {
   return { state: member.state, backend };
 }
 
-function runnerOf(state: AppliedState['state'], clock: ManualClock): CompactionRunner {
+function runnerOf(state: AppliedState['state'], clock: ManualClock, lines: string[] = []): CompactionRunner {
   return new CompactionRunner(state, 0, {
     clock,
-    logger: silentLogger,
+    logger: { ...silentLogger, info: (message) => lines.push(message) },
     schedule: (callback) => clock.after(0, callback),
     failed: (error) => {
       throw error;
@@ -58,8 +58,10 @@ describe('compactions in the background', () => {
     const reopened = backend.reopen();
     const clock = new ManualClock();
     const next = await AppliedState.over(reopened);
-    runnerOf(next.state, clock).resume();
+    const lines: string[] = [];
+    runnerOf(next.state, clock, lines).resume();
     await clock.advance(1000);
+    expect(lines).toEqual(['resume scheduled compaction', 'finished scheduled compaction']);
     reopened.commitNow();
     expect(next.state.store.finishedCompactRevision).toBe(28);
     expect(reopened.dump('key')).toHaveLength(4);
