@@ -71,9 +71,12 @@ export async function removeSnapshotDatabases(disk: Disk, directory: string, ind
   return removed;
 }
 
-/** Removes what a crash left of transfers and of .snap files that were being written. For the start, when none is under way. */
+/**
+ * Removes what a crash left of transfers, of .snap files that were being written, and of real etcd's defragmentations (`db.tmp.<digits>`).
+ * For the start, when none is under way.
+ */
 export async function removeCutOffFiles(disk: Disk, directory: string): Promise<void> {
   for (const name of await disk.list(directory)) {
-    if (/^tmp\d+$|\.snap\.tmp$/.test(name)) await disk.remove(join(directory, name));
+    if (/^tmp\d+$|^db\.tmp\.\d+$|\.snap\.tmp$/.test(name)) await disk.remove(join(directory, name));
   }
 }
