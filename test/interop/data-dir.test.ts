@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Content } from '../server/storage/backend/backends.ts';
-import { TestClient } from '../support/client.ts';
+import { bytes, call, contentsOf, hashOf, membersOf, put } from '../support/calls.ts';
 import { bundledEtcd, TestCluster, type TestMember } from '../support/cluster.ts';
 import { databaseOf, databasePath } from '../support/database.ts';
 import { freePorts } from '../support/ports.ts';
@@ -25,19 +25,6 @@ async function layOut(binary: string, ports?: readonly number[]): Promise<TestMe
   return cluster.member(0);
 }
 
-/** A call that must succeed. */
-async function call(member: TestMember, method: string, request: object): Promise<Readonly<Record<string, unknown>>> {
-  const client = new TestClient(member.clientUrl);
-  const outcome = await client.call(`etcdserverpb.${method}`, request);
-  client.close();
-  if (!outcome.ok) throw new Error(`${method}: ${outcome.message}`);
-  return outcome.answer;
-}
-
-const bytes = (text: string) => Buffer.from(text);
-const put = (member: TestMember, key: string, value: string) =>
-  call(member, 'KV/Put', { key: bytes(key), value: bytes(value) });
-
 /** Something of everything that the KV service can do, and two compactions; the last one leaves tombstones behind. */
 async function work(member: TestMember, round: string): Promise<void> {
   for (let i = 0; i < 40; i++) await put(member, `${round}/${i % 13}`, `value ${i}`);
@@ -51,16 +38,6 @@ async function work(member: TestMember, round: string): Promise<void> {
   await call(member, 'KV/DeleteRange', { key: bytes(`${round}/4`) });
   await call(member, 'KV/Compact', { revision: revision + 1, physical: true });
   for (let i = 0; i < 10; i++) await put(member, `${round}/last`, `${i}`);
-}
-
-async function hashOf(member: TestMember): Promise<unknown> {
-  const { hash, hash_revision } = await call(member, 'Maintenance/HashKV', {});
-  return { hash, hash_revision };
-}
-
-async function contentsOf(member: TestMember): Promise<unknown> {
-  const { kvs } = await call(member, 'KV/Range', { key: bytes('\0'), range_end: bytes('\0') });
-  return kvs;
 }
 
 async function restartAs(member: TestMember, binary: string, signal: NodeJS.Signals): Promise<void> {
@@ -134,11 +111,11 @@ describe.skipIf(realEtcd === '')(`a data directory${skipped}`, () => {
       await work(member, 'old');
       await call(member, 'Lease/LeaseGrant', { TTL: 600, ID: 4242 });
       await call(member, 'KV/Put', { key: bytes('leased'), value: bytes('v'), lease: 4242 });
-      const members = (await call(member, 'Cluster/MemberList', {}))['members'];
+      const members = await membersOf(member);
       const before = await contentsOf(member);
       await restartAs(member, bundledEtcd, 'SIGKILL');
       expect(await contentsOf(member)).toEqual(before);
-      expect((await call(member, 'Cluster/MemberList', {}))['members']).toEqual(members);
+      expect(await membersOf(member)).toEqual(members);
       await work(member, 'new');
       const after = { hash: await hashOf(member), contents: await contentsOf(member) };
       // And again, from the database that this member has gone on with, to real etcd, which knows the lease.
