@@ -723,7 +723,7 @@ export class Member implements MemberApi {
 
   private logVersion(): string | null {
     const tested = this.applier.testedVersion;
-    if (tested === null || tested.index <= this.snapshots.savedIndex) return null;
+    if (tested === null || tested.index <= this.snapshots.index) return null;
     // The kind of entry itself is one of 3.6.
     return isBefore(tested.version, testEntryVersion) ? testEntryVersion : tested.version;
   }

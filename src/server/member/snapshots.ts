@@ -43,7 +43,7 @@ export interface SnapshotPorts {
   failed(error: Error): void;
 }
 
-/** The log in memory is cut in steps of so many entries: cutting it moves what is left. */
+/** The log in memory is cut in steps of so many entries, and at each snapshot on disk: cutting it moves what is left. */
 const compactionStep = 100;
 /** How often old files are looked for; etcd's purgeFileInterval. */
 const purgeIntervalMs = 30_000;
@@ -87,9 +87,10 @@ export class Snapshots {
   /** To be called after entries were applied and marked. */
   applied(): void {
     const { index } = this.ports.state().applied;
-    this.compactMemory(index);
     const isDue = index - this.lastIndex > this.settings.snapshotCount || this.forced.length > 0;
-    if (isDue && this.saving === null && !this.stopped) this.begin();
+    const begins = isDue && this.saving === null && !this.stopped;
+    this.compactMemory(index, begins ? 1 : compactionStep);
+    if (begins) this.begin();
   }
 
   /** Has a snapshot made when what is applied now is marked, and calls back when it is on disk. */
@@ -102,16 +103,11 @@ export class Snapshots {
     return this.forced.length > 0 || this.isSavingForced;
   }
 
-  /** The index of the newest snapshot on disk, or 0. */
-  get savedIndex(): number {
-    return this.lastIndex;
-  }
-
-  private compactMemory(applied: number): void {
+  private compactMemory(applied: number, entriesMin: number): void {
     const { storage } = this.ports;
     const { catchupEntries } = this.settings;
     if (this.sending > 0) return;
-    if (applied - storage.firstIndex() < catchupEntries + compactionStep) return;
+    if (applied - storage.firstIndex() < catchupEntries + entriesMin) return;
     const compactTo = applied - catchupEntries;
     // From now on followers below it need a database: what Raft sends them must not be older than the log.
     storage.createSnapshot(applied, this.ports.state().confState, null);
