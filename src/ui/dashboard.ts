@@ -2,6 +2,7 @@
 import type { ReadStream, WriteStream } from 'node:tty';
 import { unreachable } from '../base/assert.ts';
 import type { Observation } from '../supervisor/observe/model.ts';
+import type { FrameInput } from './frame.tsx';
 import { Frame } from './frame.tsx';
 import type { InputEvent, MouseEvent } from './input/event.ts';
 import type { Binding, Keymap } from './input/keymap.ts';
@@ -22,6 +23,8 @@ const tickMs = 250;
 const ticksOfFigures = 2;
 /** How long a notice stands that nothing replaces. */
 const noticeMs = 10_000;
+/** When everything has started, and before most people want something. */
+const warmUpMs = 2_000;
 /** An escape key alone is told from a sequence by nothing coming after it. */
 const escapeMs = 40;
 
@@ -52,6 +55,7 @@ export class Dashboard {
   #around: Surroundings | null = null;
   #ticks: NodeJS.Timeout | null = null;
   #escape: NodeJS.Timeout | null = null;
+  #warmUp: NodeJS.Timeout | null = null;
   #unsubscribe: () => void = () => {};
   /** Something that is drawn has changed since the last frame. */
   #stale = true;
@@ -95,6 +99,7 @@ export class Dashboard {
       this.#unsubscribe = this.#options.source.subscribe(() => {}); // looked at with each tick
       this.#ticks = setInterval(() => this.#guarded(() => this.#tick()), tickMs);
       this.#tick();
+      this.#warmUp = setTimeout(() => this.#guarded(() => this.#frame.warmUp(this.#drawn())), warmUpMs);
     });
   }
 
@@ -113,6 +118,7 @@ export class Dashboard {
     this.#closed = true;
     clearInterval(this.#ticks ?? undefined);
     clearTimeout(this.#escape ?? undefined);
+    clearTimeout(this.#warmUp ?? undefined);
     this.#terminal.close();
     this.#unsubscribe();
     this.#pane?.close();
@@ -129,6 +135,7 @@ export class Dashboard {
       this.#closed = true;
       clearInterval(this.#ticks ?? undefined);
       clearTimeout(this.#escape ?? undefined);
+      clearTimeout(this.#warmUp ?? undefined);
       this.#unsubscribe();
       this.#options.onFailed(error);
     }
@@ -183,19 +190,20 @@ export class Dashboard {
       return;
     }
     this.#stale = false;
-    const { source } = this.#options;
-    const size = this.#terminal.size;
-    const observation = this.#observation;
-    const draw = () => this.#frame.draw({ title: source.title, observation, state: this.#state, size });
-    let { rows, around } = draw();
-    const settled = settle(this.#state, observation, around.layout);
+    let { rows, around } = this.#frame.draw(this.#drawn());
+    const settled = settle(this.#state, this.#observation, around.layout);
     if (settled !== this.#state) {
       this.#state = settled;
-      ({ rows, around } = draw());
+      ({ rows, around } = this.#frame.draw(this.#drawn()));
     }
     this.#around = around;
-    const bytes = this.#painter.paint(rows, size.width);
+    const bytes = this.#painter.paint(rows, this.#terminal.size.width);
     if (bytes !== '') this.#terminal.write(bytes);
+  }
+
+  #drawn(): FrameInput {
+    const { title } = this.#options.source;
+    return { title, observation: this.#observation, state: this.#state, size: this.#terminal.size };
   }
 
   #onText(text: string): void {

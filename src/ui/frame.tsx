@@ -115,6 +115,11 @@ export class Frame {
     return { rows: screen.rows.slice(0, size.height), around };
   }
 
+  /** Draws help for nobody to see: the first dialog need not wait until its code is compiled. */
+  warmUp(input: FrameInput): void {
+    this.draw({ ...input, state: { ...input.state, dialog: { type: 'help', scroll: 0 } } });
+  }
+
   close(): void {
     for (const surface of this.#surfaces.values()) surface.close();
   }

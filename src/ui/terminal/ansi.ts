@@ -34,6 +34,15 @@ export function sliceRow(row: string, from: number, to: number): string {
       if (opened) taken += piece;
       continue;
     }
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant.
+    if (/^[\x00-\x7f]*$/.test(piece)) {
+      const part = piece.slice(Math.max(0, from - column), Math.max(0, to - column));
+      if (part !== '' && !opened) taken += style;
+      opened ||= part !== '';
+      taken += part;
+      column += piece.length;
+      continue;
+    }
     for (const character of piece) {
       const width = displayWidth(character);
       const next = column + width;
