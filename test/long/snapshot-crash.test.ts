@@ -26,4 +26,15 @@ describe('a follower that takes and installs snapshots', () => {
       expect(found).toEqual([]);
     },
   );
+
+  it('keeps it through a second loss of power soon after the first', { timeout: 200_000 }, async () => {
+    const { operations } = await live(world, 14, null);
+    const found: string[] = [];
+    for (let operation = 0; operation < operations; operation++) {
+      const again = (operation * 7) % 23;
+      const life = await live(world, 14, { type: 'crash', operation }, { again });
+      if (life.fault !== '') found.push(`operation ${operation}, then ${again}: ${life.fault}`);
+    }
+    expect(found).toEqual([]);
+  });
 });

@@ -30,6 +30,7 @@ import { readMark } from '../storage/schema/meta.ts';
 import {
   adoptSnapshotDatabase,
   removeCutOffFiles,
+  removeSnapshotDatabases,
   snapshotDatabasePath,
 } from '../storage/snapshot/snapshot-databases.ts';
 import { loadNewestSnapshot } from '../storage/snapshot/snapshot-files.ts';
@@ -140,7 +141,12 @@ async function currentDatabase(
   database: Backend,
   logger: Logger,
 ): Promise<Result<Backend, string>> {
-  if (snapshot === null || readMark(database).index >= snapshot.metadata.index) return ok(database);
+  const mark = readMark(database);
+  if (snapshot === null || mark.index >= snapshot.metadata.index) {
+    for (const name of await removeSnapshotDatabases(from.disk, dirname(path), mark.index))
+      logger.info('found orphaned .snap.db file; deleting', { path: name });
+    return ok(database);
+  }
   const { index } = snapshot.metadata;
   await database.close();
   const arrived = snapshotDatabasePath(dirname(path), index);

@@ -125,24 +125,55 @@ export interface Life {
   readonly operations: number;
 }
 
-/** Lives until the trouble, or to the end, then loses power; judges what is found. */
+/**
+ * Lives until the trouble, or to the end, then loses power; judges what is found. With `again`, power fails once more, that many operations
+ * after the restart.
+ */
 export async function live(
   world: World,
   seed: number,
   trouble: Trouble | null,
-  diskOptions: SimDiskOptions = {},
+  { again = null, ...diskOptions }: SimDiskOptions & { readonly again?: number | null } = {},
 ): Promise<Life> {
   const { config, leader } = world;
-  const disk = new SimDisk(seededRandom(seed * 1009 + (trouble?.operation ?? 0)), diskOptions);
+  const diskSeed = seed * 1009 + (trouble?.operation ?? 0);
+  const disk = new SimDisk(seededRandom(diskSeed), { delay: someTurns(diskSeed + 1), ...diskOptions });
   await layOutMember(disk, config, leader.cluster);
   const begun = disk.operations;
   if (trouble?.type === 'crash') disk.crashAt(begun + trouble.operation);
   if (trouble?.type === 'error') disk.failAt(begun + trouble.operation, 'EIO');
-  const acknowledged = await followAndCrash(world, disk);
+  let acknowledged = await followAndCrash(world, disk);
   const operations = disk.operations - begun;
   disk.crash();
   disk.restart();
+  if (again !== null) {
+    disk.crashAt(disk.operations + again);
+    acknowledged = Math.max(acknowledged, await catchUp(world, disk));
+    disk.crash();
+    disk.restart();
+  }
   return { fault: await judge(world, disk, acknowledged), operations };
+}
+
+/** Operations overtake each other, as in a pool of threads. */
+function someTurns(seed: number): () => Promise<void> {
+  const random = seededRandom(seed);
+  return async () => {
+    for (let turns = random.below(20); turns > 0; turns--) await Promise.resolve();
+  };
+}
+
+/** Follows the leader from where it is to the end, or until power fails. Resolves to the last index that was acknowledged. */
+async function catchUp({ config, leader }: World, disk: SimDisk): Promise<number> {
+  const started = await SimMember.start(disk, config, leader.id);
+  if (!started.ok) return 0;
+  const sim = started.value;
+  sim.append(leader.log, sim.member.raftView().lastIndex, lastIndex);
+  await sim.reaches(lastIndex);
+  const { acknowledged } = sim;
+  disk.crash();
+  await sim.stop();
+  return acknowledged;
 }
 
 /**
