@@ -63,6 +63,13 @@ export class ClusterBooks {
     putDowngrade(this.backend, `{"target-version":${JSON.stringify(targetVersion)},"enabled":${enabled}}`);
   }
 
+  /** Makes voters of learners that Raft knows as voters; returns them. */
+  promoteLost(voters: readonly bigint[]): readonly Member[] {
+    const promoted = this.membership.promoteLost(voters);
+    for (const member of promoted) this.save(member);
+    return promoted;
+  }
+
   private save(member: Member): void {
     putMember(this.backend, formatId(member.id), memberJson(member));
   }

@@ -213,6 +213,12 @@ export class Membership {
     return null;
   }
 
+  /** Makes voters of those learners that Raft knows as voters: their promotion was lost. Returns them as they are then. */
+  promoteLost(voters: readonly bigint[]): Member[] {
+    const lost = this.members().filter(({ id, isLearner }) => isLearner && voters.includes(id));
+    return lost.map((member) => this.save({ ...member, isLearner: false }));
+  }
+
   private save(member: Member): Member {
     this.byId.set(member.id, member);
     return member;

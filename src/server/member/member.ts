@@ -14,6 +14,7 @@ import type { ReadState } from '../../raft/types.ts';
 import { Applier } from '../apply/applier.ts';
 import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
 import { formatId } from '../cluster/ids.ts';
+import { memberJson } from '../cluster/member.ts';
 import type { DowngradeInfo, Membership } from '../cluster/membership.ts';
 import { isBefore, shortVersion } from '../cluster/versions.ts';
 import type { EtcdConfig } from '../config/config.ts';
@@ -351,6 +352,8 @@ export class Member implements MemberApi {
   }
 
   private watchState(): void {
+    for (const member of this.state.repaired)
+      this.logger.warn('Syncing member in v3store', { member: memberJson(member) });
     this.state.onCommitted = () => this.driver.resumeApplying();
     this.state.backend.onFailed = ({ message, cause }) => this.ports.failed(new Error(message, { cause }));
   }

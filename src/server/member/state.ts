@@ -7,6 +7,7 @@ import { Alarms } from '../apply/alarms.ts';
 import { ClusterBooks } from '../apply/cluster-books.ts';
 import { Quota } from '../apply/quota.ts';
 import { confStateFrom, confStateJson } from '../cluster/conf-state.ts';
+import type { Member } from '../cluster/member.ts';
 import { Membership } from '../cluster/membership.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import { Lessor } from '../lease/lessor.ts';
@@ -38,6 +39,8 @@ export class MemberState {
   readonly alarms: Alarms;
   readonly lessor: Lessor;
   readonly quota: Quota;
+  /** Members that the database called learners, but that vote; what was restored calls them voters. */
+  repaired: readonly Member[] = [];
   /** Called when the database has committed something. */
   onCommitted: () => void = () => {};
   private current: Backend;
@@ -93,6 +96,8 @@ export class MemberState {
     this.lastMark = readMark(backend);
     const isEmpty = this.lastMark.index === 0;
     this.raftMembers = isEmpty ? emptyConfState : confStateFrom(readConfState(backend), this.membership);
+    // Members of 3.5 may have lost a promotion in what they say of members (etcd-io/etcd#19557), but never in what Raft says.
+    this.repaired = this.cluster.promoteLost(this.raftMembers.voters);
     const step = this.store.beginRestore(backend);
     while (!step()) await turn();
     initializeAuth(backend);

@@ -1,7 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { emptyConfState } from '../../../src/proto/raftpb.ts';
+import { confStateJson } from '../../../src/server/cluster/conf-state.ts';
+import { formatId } from '../../../src/server/cluster/ids.ts';
+import { memberJson } from '../../../src/server/cluster/member.ts';
 import { MemberState } from '../../../src/server/member/state.ts';
 import { detectedVersion, StorageVersion, versionProblem } from '../../../src/server/member/storage-version.ts';
-import { readStorageVersion } from '../../../src/server/storage/schema/meta.ts';
+import { putMember } from '../../../src/server/storage/schema/cluster.ts';
+import { putConfState, readStorageVersion } from '../../../src/server/storage/schema/meta.ts';
 import { stateConfig } from '../../support/applied-state.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryBackend } from '../../support/memory-backend.ts';
@@ -99,5 +104,25 @@ describe('the version of the database', () => {
     expect(versionProblem(state)).toContain('server version is lower than determined cluster version');
     state.setStorageVersion('3.7.0');
     expect(versionProblem(state)).toBe('version "3.7.0" is not supported');
+  });
+});
+
+describe('a member that the database calls a learner', () => {
+  it('is a voter if Raft knows it as one: 3.5 lost its promotion', async () => {
+    const members = [5n, 6n].map((id) => ({ id, name: 'm', peerUrls: [], clientUrls: [], isLearner: true }));
+    for (const member of members) putMember(backend, formatId(member.id), memberJson(member));
+    putConfState(backend, confStateJson({ ...emptyConfState, voters: [5n], learners: [6n] }));
+    backend.mark(5, 2);
+    await backend.commit();
+    const next = new MemberState(backend, 1n, 2n, stateConfig);
+    await next.restore(backend, () => Promise.resolve());
+    expect(next.repaired.map(({ id }) => id)).toEqual([5n]);
+    expect(next.membership.votingMembers().map(({ id }) => id)).toEqual([5n]);
+    next.mark(6, 2);
+    await backend.commit();
+    const again = new MemberState(backend, 1n, 2n, stateConfig);
+    await again.restore(backend, () => Promise.resolve());
+    expect(again.repaired).toEqual([]);
+    expect(again.membership.member(6n)?.isLearner).toBe(true);
   });
 });
