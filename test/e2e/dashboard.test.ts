@@ -131,7 +131,7 @@ describe('the dashboard', () => {
 
   it('gives the terminal back on q, says what there was, and leaves no process', async () => {
     const terminal = open(cluster, small);
-    await terminal.shows(/3\/3 up/);
+    await terminal.shows(/3\/3 up +★/); // nothing is said of a run that nobody has led
     terminal.type('q');
     expect(await terminal.ended).toBe(0);
     const after = terminal.bytes.slice(terminal.bytes.lastIndexOf(leaveSequence));
