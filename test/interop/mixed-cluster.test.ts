@@ -1,11 +1,14 @@
-/** Bundled members and real etcd 3.6.5 in one cluster: both kinds lead, both kinds die, and all end with the same content. */
+/** Bundled members and real etcd 3.4.23, 3.5.23 and 3.6.5 in one cluster: both kinds lead, both kinds die, and all end with the same content. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.ts';
 import { bundledEtcd, TestCluster, type TestMember } from '../support/cluster.ts';
-import { realProgram } from '../support/real-etcd.ts';
+import { debianEtcd, realProgram } from '../support/real-etcd.ts';
 import { hashesOf, WriteLoad } from '../support/write-load.ts';
 
 const realEtcd = realProgram('etcd');
+const lastRelease = realProgram('etcd-last-release');
+const debian = debianEtcd();
+const writes = 10_000;
 const skipped = realEtcd === null ? ' (skipped: REAL_ETCD_DIR names no folder with etcd)' : '';
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -30,9 +33,14 @@ async function leaderOf(cluster: TestCluster): Promise<TestMember> {
 
 describe.skipIf(realEtcd === null)(`a cluster of bundled and real members${skipped}`, () => {
   it.each([
-    ['one bundled among real', [realEtcd, realEtcd, bundledEtcd]],
-    ['one real among bundled', [bundledEtcd, realEtcd, bundledEtcd]],
-  ])('%s: writes survive leaders of either kind', async (_name, binaries) => {
+    ['one bundled among real 3.6.5', [realEtcd, realEtcd, bundledEtcd]],
+    ['one real 3.6.5 among bundled', [bundledEtcd, realEtcd, bundledEtcd]],
+    ['one bundled among real 3.5.23', [lastRelease, lastRelease, bundledEtcd]],
+    ['one real 3.5.23 among bundled', [bundledEtcd, lastRelease, bundledEtcd]],
+    ['one bundled among real 3.4.23', [debian, debian, bundledEtcd]],
+    ['one real 3.4.23 among bundled', [bundledEtcd, debian, bundledEtcd]],
+  ])('%s: ten thousand writes survive leaders of either kind', async (_name, binaries) => {
+    if (binaries.includes(null)) return;
     const cluster = await TestCluster.start({ binaries: binaries.map((binary) => binary ?? '') });
     closers.push(() => cluster.close());
     const endpoints = cluster.members.map((member) => member.clientUrl);
@@ -49,14 +57,14 @@ describe.skipIf(realEtcd === null)(`a cluster of bundled and real members${skipp
       await leader.start().ready;
     }
     // A lease granted and revoked through a real member deletes its keys on the bundled ones too.
-    const real = new TestClient(endpoints[binaries.indexOf(realEtcd)] ?? '');
+    const real = new TestClient(endpoints[binaries.findIndex((binary) => binary !== bundledEtcd)] ?? '');
     closers.push(() => real.close());
     const lease = { TTL: 600, ID: 77 };
     expect((await real.call('etcdserverpb.Lease/LeaseGrant', lease)).ok).toBe(true);
     const leased = { key: Buffer.from('leased'), value: Buffer.from('v'), lease: 77 };
     expect((await real.call('etcdserverpb.KV/Put', leased)).ok).toBe(true);
     expect((await real.call('etcdserverpb.Lease/LeaseRevoke', { ID: 77 })).ok).toBe(true);
-    await load.acknowledges(40);
+    await load.acknowledges(writes, 100_000);
     await load.stop();
     for (const endpoint of endpoints) expect(await load.violations(endpoint)).toEqual([]);
     expect(new Set(await hashesOf(endpoints)).size).toBe(1);

@@ -42,14 +42,14 @@ export class WriteLoad {
     }
   }
 
-  /** Resolves when `count` more writes were acknowledged; rejects after 20 s without. */
-  async acknowledges(count: number): Promise<void> {
+  /** Resolves when `count` more writes were acknowledged; rejects after `patienceMs` without. */
+  async acknowledges(count: number, patienceMs = 20_000): Promise<void> {
     const target = this.acknowledgedWrites + count;
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + patienceMs;
     while (this.acknowledgedWrites < target) {
       if (Date.now() > deadline)
         throw new Error(
-          `only ${this.acknowledgedWrites} of ${target} writes were acknowledged within 20 s; the last failure: ${this.lastFailure}`,
+          `only ${this.acknowledgedWrites} of ${target} writes were acknowledged within ${patienceMs / 1_000} s; the last failure: ${this.lastFailure}`,
         );
       await new Promise((done) => setTimeout(done, 2));
     }
