@@ -1,26 +1,10 @@
 /** Looks at etcds from outside, whatever they are: Maintenance.Status, and their HTTP pages. */
+import type { MemberStatus } from '../base/member-status.ts';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import { statusResponse } from '../proto/etcdserverpb-maintenance.ts';
 import { httpGet } from './http-get.ts';
 import { UnaryConnection } from './unary-call.ts';
-
-/** Ids are unpadded hex, as etcd logs them. */
-export interface MemberStatus {
-  readonly memberId: string;
-  readonly clusterId: string;
-  readonly version: string;
-  readonly term: number;
-  /** "0": it knows of none. */
-  readonly leader: string;
-  readonly isLearner: boolean;
-  /** Committed. */
-  readonly raftIndex: number;
-  readonly appliedIndex: number;
-  readonly dbBytes: number;
-  /** 0 where the etcd does not tell. */
-  readonly dbInUseBytes: number;
-}
 
 const noBytes = new Uint8Array(0);
 /** A RangeRequest for the key `health`: what `etcdctl endpoint health` asks. It is linearizable, so it takes a leader and a quorum. */

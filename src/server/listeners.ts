@@ -73,6 +73,9 @@ export async function claimListeners(
 /** The first byte of a TLS handshake record; no method of HTTP begins with it. */
 const handshakeRecord = 0x16;
 
+/** How long a client may take to say its first byte where that decides how it is served. */
+const firstByteTimeoutMs = 120_000;
+
 /** Who gets the connections of one kind of listener. */
 export interface Entrance {
   readonly side: 'client' | 'peer';
@@ -103,7 +106,10 @@ function sniff(socket: Socket, plain: (socket: Socket) => void, secure: (socket:
   const fail = () => socket.destroy();
   socket.once('error', fail);
   socket.once('end', fail);
+  socket.setTimeout(firstByteTimeoutMs, fail);
   socket.once('data', (chunk: Buffer) => {
+    socket.setTimeout(0);
+    socket.off('timeout', fail);
     socket.off('error', fail);
     socket.off('end', fail);
     socket.pause();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Result } from '../base/result.ts';
 import { ok } from '../base/result.ts';
 import { controlFolder } from './control-path.ts';
+import { isAlive } from './process-alive.ts';
 
 /** Paths of sockets end at 103 bytes on macOS, 107 on Linux. */
 const socketBytesMax = 103;
@@ -38,15 +39,6 @@ function removeLeftOver(parent: string): void {
   for (const name of readdirSync(parent)) {
     const [, pid] = folderPattern.exec(name) ?? [];
     if (pid !== undefined && !isAlive(Number(pid))) remove(join(parent, name));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -1,6 +1,8 @@
 /** Lets one supervisor at a time write the log history of a source: lines of two runs in one file would read as those of one. */
-import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAlive } from './process-alive.ts';
+import { readIfThere, removeIfThere } from './small-files.ts';
 
 const lockName = 'writer';
 
@@ -15,10 +17,10 @@ export function lockHistory(folder: string): HistoryLock {
   const file = join(folder, lockName);
   const mine = `${process.pid} ${startOf(process.pid)}\n`;
   for (;;) {
-    if (tryCreate(file, mine)) return { type: 'locked', release: () => remove(file) };
+    if (tryCreate(file, mine)) return { type: 'locked', release: () => removeIfThere(file) };
     const pid = livingOwner(file);
     if (pid !== null) return { type: 'taken', pid };
-    remove(file);
+    removeIfThere(file);
   }
 }
 
@@ -35,35 +37,15 @@ function tryCreate(file: string, text: string): boolean {
 }
 
 function livingOwner(file: string): number | null {
-  const [word = '', start = ''] = read(file).trim().split(' ');
+  const [word = '', start = ''] = readIfThere(file).trim().split(' ');
   const pid = Number(word);
   if (!Number.isInteger(pid) || pid <= 0) return null;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return null;
-  }
+  if (!isAlive(pid)) return null;
   return startOf(pid) === start ? pid : null;
 }
 
 /** Tells a process from a later one of the same id; the same for all where there is no /proc. */
 function startOf(pid: number): string {
-  const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  const fields = readIfThere(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   return fields[19] ?? '-';
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    return '';
-  }
-}
-
-function remove(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch {
-    // Somebody else was quicker.
-  }
 }

@@ -3,11 +3,12 @@
  * left behind. For systems where nothing else finds it: on Linux the guard does, by the tags in /proc. What is left cannot be
  * taken over, since its output went to the supervisor that is gone.
  */
-import { appendFileSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { tagsIn } from './process-scan.ts';
 import type { ListedProcess } from './process-table.ts';
 import { processTable } from './process-table.ts';
+import { readIfThere, removeIfThere } from './small-files.ts';
 
 const suffix = '.run';
 /** Looks at what was forked while the others were killed. */
@@ -26,7 +27,7 @@ export class RunRecord {
   constructor(folder: string, runTag: string, table = processTable) {
     this.#file = join(folder, `${process.pid}${suffix}`);
     this.#table = table;
-    remove(this.#file);
+    removeIfThere(this.#file);
     this.#append(`run ${runTag}`);
     this.groupStarted(process.pid); // the supervisor: whoever lives is not cleaned up after
   }
@@ -51,7 +52,7 @@ export class RunRecord {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#looking;
-    remove(this.#file);
+    removeIfThere(this.#file);
   }
 
   /** Resolves when all groups that have started are in the file. */
@@ -87,11 +88,11 @@ export async function endLeftBehind(folder: string, table = processTable): Promi
   const said: string[] = [];
   for (const name of files) {
     const file = join(folder, name);
-    const record = parseRecord(Number(name.slice(0, -suffix.length)), read(file));
+    const record = parseRecord(Number(name.slice(0, -suffix.length)), readIfThere(file));
     if (record === null || (await table()).some((one) => isSame(one, record.supervisor))) continue;
     const ended = await endRun(record, table);
     said.push(...ended.map((one) => `${one}, left behind by supervisor ${record.supervisor.pid}`));
-    remove(file);
+    removeIfThere(file);
   }
   return said;
 }
@@ -162,21 +163,5 @@ function list(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return [];
-  }
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function remove(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch {
-    // It is not there.
   }
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { followLines, supervisorGone } from '../../supervisor/control-client.ts';
 import type { RunStatus } from '../../supervisor/control-protocol.ts';
 import { historyNames } from '../../supervisor/history-files.ts';
+import { isAlive } from '../../supervisor/process-alive.ts';
 import type { Target } from '../control-target.ts';
 import { findSupervisor } from '../control-target.ts';
 import { exitCode } from '../exit-codes.ts';
@@ -99,15 +100,6 @@ function chooser(
     names.length === 0
       ? entries.has(name) || !kept.includes(name)
       : names.includes(name) || names.includes(entries.get(name) ?? name);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function failed(message: string): number {

@@ -50,8 +50,9 @@ export class TlsGate {
     const from = originOf(socket);
     this.shaking.set(from, socket);
     socket.once('close', () => {
+      if (!this.shaking.delete(from) || socket.bytesRead === 0) return;
       // Node closes one whose certificate it does not trust without a word.
-      if (this.shaking.delete(from) && socket.bytesRead > 0) this.refused(socket, null, untrusted);
+      this.refused(socket, null, this.side.credentials.asksForCertificate ? untrusted : wentAway);
     });
     server.emit('connection', socket);
   }
@@ -131,6 +132,9 @@ function originOf(socket: Socket): string {
 
 const untrusted = 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
 
+/** What Go says of a client that is gone in the midst of it. */
+const wentAway = 'EOF';
+
 /** The commonest failures in the words of Go's crypto/tls. */
 const wordsByCode = new Map([
   ['ERR_SSL_HTTP_REQUEST', 'tls: first record does not look like a TLS handshake'],
@@ -141,7 +145,7 @@ const wordsByCode = new Map([
   ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN', 'remote error: tls: unknown certificate'],
   ['ERR_SSL_NO_SHARED_CIPHER', 'tls: no cipher suite supported by both client and server'],
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'tls: client offered only unsupported versions'],
-  ['ECONNRESET', 'EOF'],
+  ['ECONNRESET', wentAway],
 ]);
 
 function goWords(error: NodeJS.ErrnoException): string {

@@ -1,26 +1,10 @@
 /** Keeps what is known of one member up to date, from whatever tells of it. Pure. */
 import type { AdminStatus } from '../../base/admin-protocol.ts';
+import type { MemberStatus } from '../../base/member-status.ts';
 import type { Claim } from './leadership.ts';
 import type { MetricsReading } from './metrics-text.ts';
 import { quantile } from './metrics-text.ts';
 import type { MemberFacts } from './model.ts';
-
-/** The answer of Maintenance.Status; ids are unpadded hex. */
-export interface PolledStatus {
-  readonly memberId: string;
-  readonly clusterId: string;
-  readonly version: string;
-  readonly term: number;
-  /** "0": it knows of none. */
-  readonly leader: string;
-  readonly isLearner: boolean;
-  /** Committed. */
-  readonly raftIndex: number;
-  readonly appliedIndex: number;
-  readonly dbBytes: number;
-  /** 0 where the etcd does not tell. */
-  readonly dbInUseBytes: number;
-}
 
 /** Facts, and what the next ones are measured against. */
 export interface MemberRecord {
@@ -89,7 +73,7 @@ export function withAdmin(record: MemberRecord, status: AdminStatus): MemberReco
 /** Status does not tell campaigns: `role` is what else is known. */
 export function withPolled(
   record: MemberRecord,
-  status: PolledStatus,
+  status: MemberStatus,
   role: MemberFacts['role'],
   atMs: number,
 ): MemberRecord {

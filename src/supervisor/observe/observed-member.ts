@@ -1,10 +1,11 @@
 /** Watches one etcd of the run: over its admin socket if it has one, else by its log and by asking it. Hands on what it says. */
 import type { AdminStatus } from '../../base/admin-protocol.ts';
+import type { MemberStatus } from '../../base/member-status.ts';
 import type { Result } from '../../base/result.ts';
 import { AdminClient } from '../admin-client.ts';
 import type { ProcessSpec } from '../process.ts';
 import type { Claim, LeadershipInput } from './leadership.ts';
-import type { MemberRecord, PolledStatus } from './member-facts.ts';
+import type { MemberRecord } from './member-facts.ts';
 import { ended, restarted, unknownMember, withAdmin, withClaim, withMetrics, withPolled } from './member-facts.ts';
 import { meanRtt, readMetrics } from './metrics-text.ts';
 import type { Role } from './model.ts';
@@ -13,7 +14,7 @@ import { identityLine, raftLines } from './raft-lines.ts';
 
 /** Asks an etcd from outside. Nothing rejects; the errors say why there is no answer. */
 export interface Probe {
-  status(url: string, timeoutMs: number): Promise<Result<PolledStatus, string>>;
+  status(url: string, timeoutMs: number): Promise<Result<MemberStatus, string>>;
   /** How long a read through the leader takes, in milliseconds. */
   health(url: string, timeoutMs: number): Promise<Result<number, string>>;
   /** A page of its HTTP side. */
@@ -65,7 +66,7 @@ export class ObservedMember {
   #heardMs = 0;
   #pending: RaftLine[] = [];
   #polling = false;
-  #lastPolled: PolledStatus | null = null;
+  #lastPolled: MemberStatus | null = null;
   #refused = false;
   /** Questions in a row that nobody has answered. */
   #unanswered = 0;
@@ -223,7 +224,7 @@ export class ObservedMember {
     this.#listener.onFacts();
   }
 
-  #polled(status: PolledStatus, sentMs: number, probe: Probe): void {
+  #polled(status: MemberStatus, sentMs: number, probe: Probe): void {
     const before = this.#lastPolled;
     this.#lastPolled = status;
     this.#identify(status.memberId, status.clusterId);
@@ -243,7 +244,7 @@ export class ObservedMember {
     this.#listener.onFacts();
   }
 
-  #roleIn({ leader, memberId, isLearner, term }: PolledStatus): Role {
+  #roleIn({ leader, memberId, isLearner, term }: MemberStatus): Role {
     const { facts } = this.#record;
     if (isLearner) return 'learner';
     if (leader === memberId) return 'leader';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PolledStatus } from '../../../src/supervisor/observe/member-facts.ts';
+import type { MemberStatus } from '../../../src/base/member-status.ts';
 import {
   ended,
   lagSamplesMax,
@@ -16,7 +16,7 @@ import { adminStatus } from './admin-status.ts';
 
 const url = 'http://127.0.0.1:2379';
 
-const polled: PolledStatus = {
+const polled: MemberStatus = {
   memberId: 'a1',
   clusterId: 'c1',
   version: '3.4.23',

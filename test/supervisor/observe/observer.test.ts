@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AdminRequest, AdminStatus } from '../../../src/base/admin-protocol.ts';
+import type { MemberStatus } from '../../../src/base/member-status.ts';
 import { err, ok } from '../../../src/base/result.ts';
-import type { PolledStatus } from '../../../src/supervisor/observe/member-facts.ts';
 import type { RunEvent } from '../../../src/supervisor/observe/model.ts';
 import type { Probe } from '../../../src/supervisor/observe/observed-member.ts';
 import { ObservedMember } from '../../../src/supervisor/observe/observed-member.ts';
@@ -65,7 +65,7 @@ function running(of: ProcessSpec): ObservedProcess {
   };
 }
 
-const polled: PolledStatus = {
+const polled: MemberStatus = {
   memberId: '1',
   clusterId: 'c1',
   version: '3.6.5',
@@ -79,7 +79,7 @@ const polled: PolledStatus = {
 };
 
 /** Answers Status with what `answers` has for a URL. */
-function observe(answers: ReadonlyMap<string, PolledStatus>): {
+function observe(answers: ReadonlyMap<string, MemberStatus>): {
   observer: Observer;
   asked: string[];
   events: RunEvent[];
