@@ -1,4 +1,5 @@
 /** A pseudo-terminal that remembers what its screen shows, as far as the dashboard's painting needs it, and all bytes that came. */
+import { join } from 'node:path';
 import type { IPty } from '@lydell/node-pty';
 import { spawn } from '@lydell/node-pty';
 
@@ -9,6 +10,17 @@ export interface TerminalOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly columns: number;
   readonly rows: number;
+}
+
+/** What a dashboard of its own sees: a folder for everything, which holds a folder `run` for sockets. */
+export function environmentIn(cwd: string): Readonly<Record<string, string>> {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: cwd,
+    TERM: 'xterm-256color',
+    XDG_RUNTIME_DIR: join(cwd, 'run'),
+    XDG_STATE_HOME: join(cwd, 'state'),
+  };
 }
 
 export class DashboardTerminal {

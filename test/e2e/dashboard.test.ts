@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { enterSequence, leaveSequence } from '../../src/ui/terminal/terminal.ts';
-import { DashboardTerminal } from './dashboard-terminal.ts';
+import { DashboardTerminal, environmentIn } from './dashboard-terminal.ts';
 
 const bin = fileURLToPath(new URL('../../bin/clusterctl', import.meta.url));
 let cwd: string;
@@ -38,14 +38,7 @@ function open(
     file: bin,
     args,
     cwd,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: cwd,
-      TERM: 'xterm-256color',
-      XDG_RUNTIME_DIR: join(cwd, 'run'),
-      XDG_STATE_HOME: join(cwd, 'state'),
-      ...env,
-    },
+    env: { ...environmentIn(cwd), ...env },
     columns,
     rows,
   });

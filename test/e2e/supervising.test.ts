@@ -1,33 +1,19 @@
 /** What `clusterctl.yaml` asks for, reloads and rolling restarts, with real processes. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunStatus } from '../../src/supervisor/control-protocol.ts';
 import { bundledEtcd } from '../support/cluster.ts';
 import { freePorts } from '../support/ports.ts';
 import { hashesOf, WriteLoad } from '../support/write-load.ts';
-import type { Installation } from './supervisor-harness.ts';
-import { install, Run } from './supervisor-harness.ts';
+import { Run, workplace } from './supervisor-harness.ts';
 
-let installation: Installation;
+const place = workplace('SIGTERM', async (run) => {
+  if (process.platform === 'linux') await expect.poll(() => run.survivors(), { timeout: 5_000 }).toEqual([]);
+});
 let cwd: string;
-const runs: Run[] = [];
-
-beforeAll(async () => {
-  installation = await install();
-});
-afterAll(() => installation.remove());
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'clusterctl-cwd-'));
-});
-afterEach(async () => {
-  for (const run of runs.splice(0)) {
-    run.child.kill('SIGTERM');
-    await run.ended;
-    if (process.platform === 'linux') await expect.poll(() => run.survivors(), { timeout: 5_000 }).toEqual([]);
-  }
-  rmSync(cwd, { recursive: true, force: true });
+  cwd = place.cwd;
 });
 
 function files(procfile: string, config: string | null): void {
@@ -37,14 +23,12 @@ function files(procfile: string, config: string | null): void {
 }
 
 function start(...args: string[]): Run {
-  const run = new Run(installation, { cwd, args: ['start', ...args] });
-  runs.push(run);
-  return run;
+  return place.run(['start', ...args]);
 }
 
 /** Standard output, standard error and exit code of one command. */
 async function command(...args: string[]): Promise<[string, string, number | null]> {
-  const run = new Run(installation, { cwd, args });
+  const run = new Run(place.installation, { cwd, args });
   const { code } = await run.ended;
   return [run.stdout.toString(), run.stderr, code];
 }

@@ -1,34 +1,17 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Installation } from './supervisor-harness.ts';
-import { install, Run } from './supervisor-harness.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Run, workplace } from './supervisor-harness.ts';
 
-let installation: Installation;
+const place = workplace();
 let cwd: string;
-const runs: Run[] = [];
-
-beforeAll(async () => {
-  installation = await install();
-});
-afterAll(() => installation.remove());
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'clusterctl-cwd-'));
-});
-afterEach(async () => {
-  for (const run of runs.splice(0)) {
-    run.child.kill('SIGTERM');
-    await run.ended;
-  }
-  rmSync(cwd, { recursive: true, force: true });
+  cwd = place.cwd;
 });
 
 function clusterctl(args: readonly string[], env: Readonly<Record<string, string>> = {}): Run {
-  const run = new Run(installation, { cwd, args, env });
-  runs.push(run);
-  return run;
+  return place.run(args, env);
 }
 
 describe('clusterctl attach', () => {

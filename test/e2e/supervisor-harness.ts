@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -65,6 +66,55 @@ export async function install(): Promise<Installation> {
     `process.stdout.write('member ' + process.argv.slice(2).join(' ') + '\\n');\n`,
   );
   return { folder, bin, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** What the tests of a file share: an installation, a folder for each test, and the runs in it, of which none outlives its test. */
+export interface Workplace {
+  readonly installation: Installation;
+  readonly cwd: string;
+  run(args: readonly string[], env?: Readonly<Record<string, string>>): Run;
+}
+
+/** To be called once in a file, outside of its tests. Runs are ended by the signal; `afterEachRun` is called for each that has ended. */
+export function workplace(
+  endSignal: NodeJS.Signals = 'SIGTERM',
+  afterEachRun: (run: Run) => Promise<void> | void = () => {},
+): Workplace {
+  let installation: Installation | null = null;
+  let cwd = '';
+  const runs: Run[] = [];
+  const installed = (): Installation => {
+    if (installation === null) throw new Error('the installation is there when tests run');
+    return installation;
+  };
+  beforeAll(async () => {
+    installation = await install();
+  });
+  afterAll(() => installation?.remove());
+  beforeEach(() => {
+    cwd = mkdtempSync(join(tmpdir(), 'clusterctl-cwd-'));
+  });
+  afterEach(async () => {
+    for (const run of runs.splice(0)) {
+      run.child.kill(endSignal);
+      await run.ended;
+      await afterEachRun(run);
+    }
+    rmSync(cwd, { recursive: true, force: true });
+  });
+  return {
+    get installation() {
+      return installed();
+    },
+    get cwd() {
+      return cwd;
+    },
+    run(args, env = {}) {
+      const run = new Run(installed(), { cwd, args, env });
+      runs.push(run);
+      return run;
+    },
+  };
 }
 
 export interface Ended {

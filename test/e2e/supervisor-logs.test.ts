@@ -1,33 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Installation } from './supervisor-harness.ts';
-import { install, Run } from './supervisor-harness.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Run, workplace } from './supervisor-harness.ts';
 
-let installation: Installation;
+const place = workplace();
 let cwd: string;
-const runs: Run[] = [];
-
-beforeAll(async () => {
-  installation = await install();
-});
-afterAll(() => installation.remove());
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'clusterctl-cwd-'));
-});
-afterEach(async () => {
-  for (const run of runs.splice(0)) {
-    run.child.kill('SIGTERM');
-    await run.ended;
-  }
-  rmSync(cwd, { recursive: true, force: true });
+  cwd = place.cwd;
 });
 
 function clusterctl(...args: string[]): Run {
-  const run = new Run(installation, { cwd, args });
-  runs.push(run);
-  return run;
+  return place.run(args);
 }
 
 async function linesOf(...args: string[]): Promise<string[]> {
@@ -77,18 +60,15 @@ describe('clusterctl logs', () => {
 
   it('keeps two runs of one Procfile apart, and a writer that is gone stops nobody', async () => {
     writeFileSync(join(cwd, 'Procfile'), 'a: echo "from $RUN"; exec sleep 60\n');
-    const first = new Run(installation, { cwd, args: ['start'], env: { RUN: 'one' } });
-    runs.push(first);
+    const first = place.run(['start'], { RUN: 'one' });
     await first.seen(/from one/);
-    const second = new Run(installation, { cwd, args: ['start', '--control=false'], env: { RUN: 'two' } });
-    runs.push(second);
+    const second = place.run(['start', '--control=false'], { RUN: 'two' });
     await second.seen(/from two/);
     expect(second.stderr).toMatch(/warning: no log history: process \d+ writes that of this Procfile/);
     expect(await linesOf('logs', '--grep', 'from')).toEqual(['a | from one']);
     await second.endBy('SIGINT');
     await first.endBy('SIGKILL');
-    const third = new Run(installation, { cwd, args: ['start'], env: { RUN: 'three' } });
-    runs.push(third);
+    const third = place.run(['start'], { RUN: 'three' });
     await third.seen(/from three/);
     expect(third.stderr).toBe('');
     expect(await linesOf('logs', '--grep', 'from')).toEqual(['a | from one', 'a | from three']);

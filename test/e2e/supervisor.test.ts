@@ -1,35 +1,19 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Installation } from './supervisor-harness.ts';
-import { install, Run } from './supervisor-harness.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Run, workplace } from './supervisor-harness.ts';
 
 const cases = new URL('../testdata/procfile/', import.meta.url).pathname;
 const onLinux = process.platform === 'linux';
 
-let installation: Installation;
+const place = workplace('SIGKILL', (run) => {
+  if (onLinux) expect(run.survivors()).toEqual([]);
+});
 let cwd: string;
-let runs: Run[] = [];
-
-beforeAll(async () => {
-  installation = await install();
-});
-afterAll(() => installation.remove());
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'clusterctl-cwd-'));
-});
-afterEach(async () => {
-  const ended = runs;
-  runs = [];
-  for (const run of ended) {
-    run.child.kill('SIGKILL');
-    await run.ended;
-    if (onLinux) expect(run.survivors()).toEqual([]);
-  }
-  rmSync(cwd, { recursive: true, force: true });
+  cwd = place.cwd;
 });
 
 function clusterctl(...args: string[]): Run {
@@ -37,9 +21,7 @@ function clusterctl(...args: string[]): Run {
 }
 
 function runIn(env: Record<string, string>, ...args: string[]): Run {
-  const run = new Run(installation, { cwd, args, env });
-  runs.push(run);
-  return run;
+  return place.run(args, env);
 }
 
 function procfile(text: string): void {
@@ -406,7 +388,7 @@ describe('a generated cluster', () => {
     procfile('e: etcd --name infra1\nother: true\n');
     const run = clusterctl('start');
     await run.ended;
-    expect(run.lines).toContain(`e | etcd is ${join(installation.folder, 'dist/shims/etcd')} (bundled)`);
+    expect(run.lines).toContain(`e | etcd is ${join(place.installation.folder, 'dist/shims/etcd')} (bundled)`);
     expect(run.lines).toContain('e | member --name infra1');
     expect(run.lines.some((line) => line.startsWith('other | etcd is'))).toBe(false);
   });
@@ -424,14 +406,14 @@ describe('a generated cluster', () => {
 
 describe('the launcher', () => {
   it('prints its version through a symlink in another folder, with nothing but PATH', () => {
-    symlinkSync(installation.bin, join(cwd, 'first'));
+    symlinkSync(place.installation.bin, join(cwd, 'first'));
     symlinkSync('first', join(cwd, 'second'));
     const env = { PATH: process.env['PATH'], CDPATH: '/' };
     expect(execFileSync(join(cwd, 'second'), ['--version'], { cwd: '/', env, encoding: 'utf8' })).toBe(
       'clusterctl 1.2.3\n',
     );
     expect(execFileSync('./second', ['version'], { cwd, env, encoding: 'utf8' })).toBe('clusterctl 1.2.3\n');
-    expect(execFileSync('bin/clusterctl', ['-v'], { cwd: installation.folder, env, encoding: 'utf8' })).toBe(
+    expect(execFileSync('bin/clusterctl', ['-v'], { cwd: place.installation.folder, env, encoding: 'utf8' })).toBe(
       'clusterctl 1.2.3\n',
     );
   });
@@ -445,7 +427,7 @@ describe('the launcher', () => {
 
   it('says how to build what is not built', async () => {
     mkdirSync(join(cwd, 'bin'));
-    writeFileSync(join(cwd, 'bin/clusterctl'), readFileSync(installation.bin), { mode: 0o755 });
+    writeFileSync(join(cwd, 'bin/clusterctl'), readFileSync(place.installation.bin), { mode: 0o755 });
     const child = spawn(join(cwd, 'bin/clusterctl'), [], { stdio: ['ignore', 'ignore', 'pipe'] });
     let text = '';
     child.stderr.on('data', (chunk) => {

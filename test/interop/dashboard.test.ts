@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, it } from 'vitest';
-import { DashboardTerminal } from '../e2e/dashboard-terminal.ts';
+import { DashboardTerminal, environmentIn } from '../e2e/dashboard-terminal.ts';
 import { realProgram } from '../support/real-etcd.ts';
 
 const bin = fileURLToPath(new URL('../../bin/clusterctl', import.meta.url));
@@ -30,13 +30,7 @@ describe.skipIf(etcd === null)('the dashboard over real etcd', () => {
       file: bin,
       args: ['start', '--members', '3', '--etcd', etcd ?? ''],
       cwd,
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        HOME: cwd,
-        TERM: 'xterm-256color',
-        XDG_RUNTIME_DIR: join(cwd, 'run'),
-        XDG_STATE_HOME: join(cwd, 'state'),
-      },
+      env: environmentIn(cwd),
       columns: 160,
       rows: 40,
     });

@@ -32,15 +32,15 @@ async function leaderOf(cluster: TestCluster): Promise<TestMember> {
 }
 
 describe.skipIf(realEtcd === null)(`a cluster of bundled and real members${skipped}`, () => {
-  it.each([
+  it.for([
     ['one bundled among real 3.6.5', [realEtcd, realEtcd, bundledEtcd]],
     ['one real 3.6.5 among bundled', [bundledEtcd, realEtcd, bundledEtcd]],
     ['one bundled among real 3.5.23', [lastRelease, lastRelease, bundledEtcd]],
     ['one real 3.5.23 among bundled', [bundledEtcd, lastRelease, bundledEtcd]],
     ['one bundled among real 3.4.23', [debian, debian, bundledEtcd]],
     ['one real 3.4.23 among bundled', [bundledEtcd, debian, bundledEtcd]],
-  ])('%s: ten thousand writes survive leaders of either kind', async (_name, binaries) => {
-    if (binaries.includes(null)) return;
+  ] as const)('%s: ten thousand writes survive leaders of either kind', async ([, binaries], { skip }) => {
+    if (binaries.some((binary) => binary === null)) return skip('one of its etcds is not here');
     const cluster = await TestCluster.start({ binaries: binaries.map((binary) => binary ?? '') });
     closers.push(() => cluster.close());
     const endpoints = cluster.members.map((member) => member.clientUrl);
