@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // unit: pure cores and in-process shells. e2e: the built binaries, only what this repository holds.
 // interop: real etcd, etcdctl and friends; long: soaks and sweeps. Both run behind named scripts and in CI, bounded.
 export default defineConfig({
   test: {
+    // Most of an end-to-end test is waiting for processes: on two cores, two files at a time take 110 s instead of 190.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
