@@ -350,11 +350,18 @@ for (const tool of tools()) {
     keysMs.length === 0 ? '-' : `${at(0.5)}/${at(0.99)}/${at(1)} (${keysMs.length})`,
     kilobytesPerSecond.toFixed(0),
     lifeMs === 0 ? '-' : (sent / lifeMs).toFixed(1),
-    kept === null ? '-' : kept === sent ? `all ${kept}` : `${kept} of ${sent}: LINES ARE MISSING`,
+    keptText(kept, sent),
     `${loadBefore}–${load()}`,
   ];
   rows.push(`| ${cells.join(' | ')} |`);
 }
+
+function keptText(kept: number | null, sent: number): string {
+  if (kept === null) return '-';
+  if (kept === sent) return `all ${kept}`;
+  return values.history === 'default' ? `the last ${kept}` : `${kept} of ${sent}: LINES ARE MISSING`;
+}
+
 console.log(
   '\n| | CPU % | RSS MB over time | key→frame ms p50/p99/max | KB/s out | k lines/s written | in history | load |',
 );
