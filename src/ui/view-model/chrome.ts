@@ -12,6 +12,11 @@ import type { Line, Span } from './line.ts';
 import { clip, clipLine, lineWidth, padLine, padTo, printable, span, spread } from './line.ts';
 import type { Notice } from './ui-state.ts';
 
+/** Narrower screens have better things to say than whose they are. */
+const nameWidthMin = 72;
+/** `59m59s` */
+const uptimeWidth = 6;
+
 export function headerLine(title: string, observation: Observation, view: ViewName, width: number): Line {
   const { processes, faults, atMs, startedMs } = observation;
   const up = processes.filter((one) => one.state === 'running').length;
@@ -28,8 +33,9 @@ export function headerLine(title: string, observation: Observation, view: ViewNa
     if (term > 0 && leaders.length < 2) facts.push(span(` term ${term}`));
   }
   if (faults.length > 0) facts.push(span(`  ! ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`, 'fault'));
-  const uptime = span(` ${durationText(atMs - startedMs)} `, 'dim');
-  const name = span(' clusterctl ', 'bar');
+  // As wide after an hour as after a second: nothing moves as time goes by.
+  const uptime = span(` ${durationText(atMs - startedMs).padStart(uptimeWidth)} `, 'dim');
+  const name = span(width < nameWidthMin ? '' : ' clusterctl ', 'bar');
   // The facts stay; the title gets what is left.
   const room = width - lineWidth([name, ...facts, uptime]) - 4;
   const titled = room < 4 ? [] : [span(`${clip(printable(title), room)}  `, 'title')];

@@ -27,6 +27,12 @@ export function durationText(ms: number): string {
   return `${Math.floor(seconds / 86_400)}d${two(Math.floor(seconds / 3_600) % 24)}h`;
 }
 
+/** The same in five characters: `3m04s`, `12m`, `2h03m`, `14h`, `5d02h`, `12d`. */
+export function ageText(ms: number): string {
+  const text = durationText(ms);
+  return text.length <= 5 ? text : text.replace(/(?<=[a-z]).*/, '');
+}
+
 /** `950`, `12.3k`, `4.5M`. */
 export function countText(count: number): string {
   if (count < 10_000) return String(Math.round(count));

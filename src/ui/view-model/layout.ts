@@ -35,6 +35,9 @@ const heightMin = 8;
 const besideWidthMin = 130;
 /** A title and a row. */
 const sectionMin = 2;
+/** Rows that tell what happened last: more of them on a high screen. */
+const eventRowsMin = 2;
+const eventRowsMax = 8;
 
 export function layoutOf(
   screen: { readonly width: number; readonly height: number },
@@ -72,8 +75,9 @@ function overview(body: Rect, contents: Contents): Layout['sections'] {
   const timelineMin = contents.members === 0 || body.height < 3 * sectionMin ? 0 : sectionMin;
   const members = membersHeight(contents, body.height, sectionMin + timelineMin);
   const rest = body.height - members;
-  // Lanes, marks, the axis and what happened last.
-  const wanted = timelineMin === 0 ? 0 : contents.members + 5;
+  // A title, lanes, marks, the axis and what happened last.
+  const eventRows = Math.max(eventRowsMin, Math.min(eventRowsMax, Math.floor(rest / 6)));
+  const wanted = timelineMin === 0 ? 0 : contents.members + 3 + eventRows;
   const timeline = timelineMin === 0 ? 0 : Math.max(timelineMin, Math.min(wanted, Math.floor(rest * 0.55)));
   const top = { ...body, height: members };
   const middle = { ...body, row: body.row + members, height: timeline };

@@ -5,7 +5,7 @@ import type { FaultFacts, LinkFacts, Observation } from '../../supervisor/observ
 import { processStyle } from '../theme.ts';
 import { durationText, latencyText } from './format.ts';
 import type { Line, Span } from './line.ts';
-import { clipLine, padTo, printable, span } from './line.ts';
+import { clipLine, lineWidth, padTo, printable, span } from './line.ts';
 import { isCut } from './roles.ts';
 
 const wideCell = 15;
@@ -46,7 +46,7 @@ export function linksView(
   });
   const matrix = [head, ...rows];
   const room = height - matrix.length;
-  const faults = room > 0 ? faultLines(observation, room) : [];
+  const faults = room > 0 ? faultLines(observation, width, room) : [];
   return { lines: [...matrix, ...faults].slice(0, height).map((line) => clipLine(line, width)) };
 }
 
@@ -88,16 +88,23 @@ function fitCell(line: Line, width: number): Line {
   return [...clipped, span(' '.repeat(width - used))];
 }
 
-function faultLines({ faults, atMs }: Observation, room: number): Line[] {
+/** What each fault is, and whether it is seen to bite: beside each other, or below where that is too wide and there is room. */
+function faultLines({ faults, atMs }: Observation, width: number, room: number): Line[] {
   if (faults.length === 0) return [[span('No faults.', 'dim')]];
-  const shown = faults.slice(-room).map((fault): Line => {
+  const shown = faults.slice(-room);
+  let spare = room - shown.length;
+  return shown.flatMap((fault): Line[] => {
+    const id = span(`${fault.id} `, 'fault');
+    const what = span(printable(fault.text));
     const bites =
       fault.bitMs === null ? 'not seen to bite yet' : `bit after ${latencyText(fault.bitMs - fault.injectedMs)}`;
+    const state = span(`${durationText(atMs - fault.injectedMs)}, ${bites}`, fault.bitMs === null ? 'warn' : 'dim');
+    const line = [id, what, span('  '), state];
+    if (lineWidth(line) <= width || spare === 0) return [line];
+    spare--;
     return [
-      span(`${fault.id} `, 'fault'),
-      span(printable(fault.text)),
-      span(`  ${durationText(atMs - fault.injectedMs)}, ${bites}`, fault.bitMs === null ? 'warn' : 'dim'),
+      [id, what],
+      [span(' '.repeat(lineWidth([id]))), state],
     ];
   });
-  return shown;
 }

@@ -3,7 +3,7 @@
 import { displayWidth } from '../../supervisor/display-width.ts';
 import type { Observation, ProcessFacts } from '../../supervisor/observe/model.ts';
 import { processStyle } from '../theme.ts';
-import { bytesText, countText, durationText, latencyText, percentText, sparkline } from './format.ts';
+import { ageText, bytesText, countText, latencyText, percentText, sparkline } from './format.ts';
 import type { Line, Span } from './line.ts';
 import { clip, lineWidth, padTo, printable, span } from './line.ts';
 import { reachOf, roleView } from './roles.ts';
@@ -24,6 +24,8 @@ interface Column {
   readonly align: 'left' | 'right';
   /** The lowest goes first when there is no room. */
   readonly priority: number;
+  /** Of cells whose widths come and go, so that columns stand still; the title's width if not given. */
+  readonly widthMin?: number;
   /** Wider cells are clipped. */
   readonly widthMax: number;
   cell(process: ProcessFacts, observation: Observation): Span;
@@ -108,6 +110,7 @@ const columns: readonly Column[] = [
     title: 'CPU',
     align: 'right',
     priority: 70,
+    widthMin: 4,
     widthMax: 5,
     cell: (one) => (one.cpu === null ? nothing : span(percentText(one.cpu))),
   },
@@ -115,6 +118,7 @@ const columns: readonly Column[] = [
     title: 'RSS',
     align: 'right',
     priority: 69,
+    widthMin: 4,
     widthMax: 5,
     cell: (one) => (one.rssBytes === null ? nothing : span(bytesText(one.rssBytes))),
   },
@@ -122,9 +126,10 @@ const columns: readonly Column[] = [
     title: 'UP',
     align: 'right',
     priority: 72,
+    widthMin: 5,
     widthMax: 7,
     cell: (one, { atMs }) =>
-      one.startedMs === null || one.pid === null ? nothing : span(durationText(atMs - one.startedMs)),
+      one.startedMs === null || one.pid === null ? nothing : span(ageText(atMs - one.startedMs)),
   },
   {
     title: 'STARTS',
@@ -137,6 +142,7 @@ const columns: readonly Column[] = [
     title: 'PID',
     align: 'right',
     priority: 58,
+    widthMin: 7,
     widthMax: 8,
     cell: (one) => (one.pid === null ? nothing : span(String(one.pid))),
   },
@@ -189,7 +195,8 @@ export function membersView(
   const useful = hasMembers ? columns : columns.filter((one) => isPlain(one.title));
   const cells = processes.map((process) => useful.map((column) => column.cell(process, observation)));
   const widths = useful.map((column, index) => {
-    const widest = Math.max(column.title.length, ...cells.map((row) => displayWidth(row[index]?.text ?? '')));
+    const least = Math.max(column.title.length, column.widthMin ?? 0);
+    const widest = Math.max(least, ...cells.map((row) => displayWidth(row[index]?.text ?? '')));
     return Math.min(column.widthMax, widest);
   });
   const shown = fitting(useful, widths, width - markerWidth);

@@ -173,17 +173,36 @@ function joined(cells: readonly Cell[]): Span[] {
   return spans;
 }
 
+/** With fewer rows than these for events, those that say how something came about are left out. */
+const rowsForAll = 4;
+
 /** The last of those up to the end of the window, the youngest first. */
 function eventLines(observation: Observation, shown: Interval, count: number, offsetMinutes: number): Line[] {
   const lines: Line[] = [];
   const { events } = observation;
   const nameOf = namesIn(observation);
+  const led = new Set<string>();
   for (let at = events.length - 1; at >= 0 && lines.length < count; at--) {
     const event = events[at];
     if (event === undefined || event.atMs > shown.toMs) continue;
+    if (count < rowsForAll && isDetail(event, led)) continue;
+    if (event.type === 'leader-changed') led.add(event.cluster);
     lines.push([span(`${clockMsText(event.atMs, offsetMinutes)} `, 'dim'), ...eventSpans(event, nameOf)]);
   }
   return lines;
+}
+
+/** `led`: the clusters that are known to have had a leader afterwards. */
+function isDetail(event: RunEvent, led: ReadonlySet<string>): boolean {
+  switch (event.type) {
+    case 'election':
+    case 'fault-effective':
+      return true;
+    case 'leader-lost':
+      return led.has(event.cluster);
+    default:
+      return false;
+  }
 }
 
 /** What happened, as a sentence. */

@@ -28,6 +28,14 @@ describe('the layout', () => {
     expect(heightOf(layout, 'logs')).toBeGreaterThanOrEqual(3);
   });
 
+  it('tells more of what happened where there is room for it', () => {
+    const height = (rows: number) =>
+      heightOf(layoutOf({ width: 200, height: rows }, 'overview', null, three), 'timeline');
+    expect(height(24)).toBe(8);
+    expect(height(60)).toBe(14);
+    expect(height(200)).toBe(14);
+  });
+
   it('puts links beside the timeline where there is room', () => {
     const names = (width: number) =>
       layoutOf({ width, height: 40 }, 'overview', null, three).sections.map((one) => one.name);

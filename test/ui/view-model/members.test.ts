@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ProcessFacts } from '../../../src/supervisor/observe/model.ts';
 import {
+  ageText,
   bytesText,
   clockMsText,
   clockText,
@@ -37,6 +38,15 @@ describe('the table of members', () => {
   it.each([10, 20, 40, 60, 80, 120, 200])('at %i columns is no wider', (width) => {
     const { header, rows } = membersView(leaderCutOff, 'etcd2', width, 9);
     for (const row of [header ?? [], ...rows]) expect(lineWidth(row)).toBeLessThanOrEqual(width);
+  });
+
+  it('keeps its columns where they are as time goes by and figures grow', () => {
+    const header = (changes: Partial<ProcessFacts>) => {
+      const processes = calm.processes.map((one) => ({ ...one, ...changes }));
+      return text(membersView({ ...calm, processes }, null, 200, 9).header);
+    };
+    const young = header({ startedMs: calm.atMs - 3_000, cpu: 0.01, rssBytes: 2 ** 20, pid: 7 });
+    expect(header({ startedMs: calm.atMs - 86_000_000, cpu: 1.2, rssBytes: 2 ** 29, pid: 4_194_304 })).toBe(young);
   });
 
   it('shows the selected process whatever the height', () => {
@@ -112,6 +122,12 @@ describe('links', () => {
     expect(lines[4]).toBe('f2 etcd2 is cut off from etcd1, etcd3  10s, bit after 9.0ms');
   });
 
+  it('say all of a fault in two rows where one is too narrow for it', () => {
+    const lines = linksView(leaderCutOff, { width: 50, height: 7 }).lines.map(text);
+    expect(lines.slice(4)).toEqual(['f2 etcd2 is cut off from etcd1, etcd3', '   10s, bit after 9.0ms']);
+    expect(linksView(leaderCutOff, { width: 50, height: 5 }).lines).toHaveLength(5);
+  });
+
   it('tell a delay and a loss from a cut', () => {
     const fault = leaderCutOff.faults[0];
     if (fault === undefined) throw new Error('the fault is missing');
@@ -140,6 +156,14 @@ describe('numbers', () => {
     expect([0, 999, 1_024, 25_300_000, 3 * 2 ** 30].map(bytesText)).toEqual(['0B', '999B', '1.0K', '24M', '3.0G']);
     expect([0.04, 9.96, 58, 1_230].map(latencyText)).toEqual(['0.0ms', '10ms', '58ms', '1.2s']);
     expect([0, 61_000, 3_725_000, 180_000_000].map(durationText)).toEqual(['0s', '1m01s', '1h02m', '2d02h']);
+    expect([59_000, 599_000, 754_000, 3_725_000, 50_000_000, 1e9].map(ageText)).toEqual([
+      '59s',
+      '9m59s',
+      '12m',
+      '1h02m',
+      '13h',
+      '11d',
+    ]);
     expect([7, 9_999, 12_345, 4_500_000].map(countText)).toEqual(['7', '9999', '12k', '4.5M']);
   });
 

@@ -83,6 +83,26 @@ describe('the timeline', () => {
     expect(lines[4]).toMatch(/└12:00:36 .*12:00:46┘/);
   });
 
+  it('where there is little room tells what changed, not how it came about', () => {
+    expect(view(leaderCutOff, live, 80, 7).slice(5)).toEqual([
+      '12:01:11.230 ★ etcd3 leads in term 4, 1.2s after etcd2',
+      '12:01:10.000 ! f2 etcd2 is cut off from etcd1, etcd3',
+    ]);
+    expect(view(leaderCutOff, live, 80, 9).slice(5)).toEqual([
+      '12:01:11.230 ★ etcd3 leads in term 4, 1.2s after etcd2',
+      '12:01:11.180 ▲ etcd3 campaigns in term 4',
+      '12:01:11.100 ∘ etcd2 leads no more (term 3)',
+      '12:01:10.009 · f2 bites after 9.0ms',
+    ]);
+  });
+
+  it('says that nobody leads, however little room there is', () => {
+    const { events } = leaderKilled;
+    const lost = events.findIndex((event) => event.type === 'leader-lost');
+    const lines = view({ ...leaderKilled, events: events.slice(0, lost + 1) }, live, 80, 2);
+    expect(lines[1]).toContain('∘ etcd1 leads no more (term 2)');
+  });
+
   it.each([1, 2, 3, 4, 5, 6, 12, 40])('takes %i rows at most', (height) => {
     expect(view(healed, live, 80, height).length).toBeLessThanOrEqual(height);
   });
