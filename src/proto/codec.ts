@@ -30,6 +30,9 @@ function unexpectedEof(): ProtoError {
   return new ProtoError('unexpected EOF');
 }
 
+/** Varints of so many bytes, 49 bits, are read without a bigint. */
+const shortVarintBytes = 7;
+
 /** Reads one message from `bytes[pos, end)`. Every method throws ProtoError on malformed input. */
 export class Reader {
   readonly bytes: Uint8Array;
@@ -84,16 +87,30 @@ export class Reader {
 
   /** A signed 64-bit varint (two's complement, as int64) within ±2^53. */
   int53(): number {
-    const bytes = this.bytes;
-    const pos = this.pos;
-    if (pos < this.end && (bytes[pos] as number) < 0x80) {
-      this.pos = pos + 1;
-      return bytes[pos] as number;
-    }
+    const short = this.shortVarint();
+    if (short >= 0) return short;
     const value = this.int64();
     const number = Number(value);
     if (!Number.isSafeInteger(number)) throw new ProtoError('proto: integer overflow');
     return number;
+  }
+
+  /** A varint of few bytes; -1, and nothing is read, if it is longer. */
+  private shortVarint(): number {
+    const bytes = this.bytes;
+    const end = this.pos + shortVarintBytes < this.end ? this.pos + shortVarintBytes : this.end;
+    let value = 0;
+    let scale = 1;
+    for (let pos = this.pos; pos < end; pos++) {
+      const byte = bytes[pos] as number;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        this.pos = pos + 1;
+        return value;
+      }
+      scale *= 128;
+    }
+    return -1;
   }
 
   /** A signed 32-bit varint (int32 and enums): the low 32 bits, as Go truncates them. */
@@ -191,7 +208,7 @@ export class Reader {
   skip(tag: number): void {
     switch (tag & 7) {
       case wireType.varint:
-        this.uint64();
+        if (this.shortVarint() < 0) this.uint64();
         return;
       case wireType.fixed64:
         this.advance(8);

@@ -148,6 +148,52 @@ export function decodeKeyValue(bytes: EncodedKeyValue): KeyValue {
   return { key, createRevision, modRevision, version, value, lease };
 }
 
+/** What a start needs of every stored KeyValue. To be used again for the next: neither objects nor views are made. */
+export class KeyValueHead {
+  /** The key is `bytes[keyStart, keyEnd)` of what was read. */
+  keyStart = 0;
+  keyEnd = 0;
+  createRevision = 0;
+  version = 0;
+  lease = 0n;
+
+  /** Reads the message in `bytes[start, end)`. Throws ProtoError. */
+  read(bytes: Uint8Array, start: number, end: number): void {
+    this.keyStart = start;
+    this.keyEnd = start;
+    this.createRevision = 0;
+    this.version = 0;
+    this.lease = 0n;
+    const reader = new Reader(bytes, start, end);
+    while (reader.more()) {
+      const tag = reader.tag();
+      switch (tag >>> 3) {
+        case 1:
+          if ((tag & 7) !== wireType.bytes) wrongWireType(tag, 'Key');
+          this.keyEnd = reader.length();
+          this.keyStart = reader.pos;
+          this.keyEnd += this.keyStart;
+          reader.pos = this.keyEnd;
+          break;
+        case 2:
+          if ((tag & 7) !== wireType.varint) wrongWireType(tag, 'CreateRevision');
+          this.createRevision = reader.int53();
+          break;
+        case 4:
+          if ((tag & 7) !== wireType.varint) wrongWireType(tag, 'Version');
+          this.version = reader.int53();
+          break;
+        case 6:
+          if ((tag & 7) !== wireType.varint) wrongWireType(tag, 'Lease');
+          this.lease = reader.int64();
+          break;
+        default:
+          reader.skip(tag);
+      }
+    }
+  }
+}
+
 /** The key of an encoded KeyValue, as a view. Throws ProtoError. */
 export function keyOf(bytes: EncodedKeyValue): Uint8Array {
   if (bytes.length > 1 && bytes[0] === 0x0a) {

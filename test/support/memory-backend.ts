@@ -92,6 +92,10 @@ class Bucket {
 class Cursor implements BackendCursor {
   key: Uint8Array = noBytes;
   value: Uint8Array = noBytes;
+  bytes: Uint8Array = noBytes;
+  readonly keyStart = 0;
+  valueStart = 0;
+  valueEnd = 0;
   private readonly bucket: Bucket;
   private at: number;
 
@@ -106,6 +110,9 @@ class Cursor implements BackendCursor {
       if (item === null) continue;
       this.key = item.key;
       this.value = item.value;
+      this.bytes = Buffer.concat([item.key, item.value]);
+      this.valueStart = item.key.length;
+      this.valueEnd = this.bytes.length;
       return true;
     }
     return false;

@@ -44,7 +44,7 @@ export class KeyEntries {
   /** Of the last `resolve` that returned true: the revision. */
   foundMain = 0;
   foundSub = 0;
-  /** Of the last `put`: the key's creation, its version, and whether its previous put, if alive, had a lease. */
+  /** Of the last `put`: the key's creation, its version. Of the last put or restored tombstone: whether the put before it, if alive, had a lease. */
   created = 0;
   version = 0;
   hadLease = false;
@@ -125,12 +125,19 @@ export class KeyEntries {
   }
 
   /** Takes over what a stored record says of its key: the first that the store still has, or one after those restored before. */
-  restorePut(row: number, at: { main: number; sub: number; created: number; version: number; leased: boolean }): void {
-    this.put(row, at.main, at.sub, at.leased);
+  restorePut(
+    row: number,
+    putMain: number,
+    putSub: number,
+    createdMain: number,
+    putVersion: number,
+    leased: boolean,
+  ): void {
+    this.put(row, putMain, putSub, leased);
     const numbers = this.#rowSegment(row).numbers;
-    const start = (row & (rowsPerSegment - 1)) * rowNumbers;
-    numbers[start + created] = at.created;
-    numbers[start + version] = at.version;
+    const at = (row & (rowsPerSegment - 1)) * rowNumbers;
+    numbers[at + created] = createdMain;
+    numbers[at + version] = putVersion;
   }
 
   /** Like `restorePut` for a tombstone; it may be the first record that is left of its key. */
@@ -138,7 +145,9 @@ export class KeyEntries {
     const numbers = this.#rowSegment(row).numbers;
     const at = (row & (rowsPerSegment - 1)) * rowNumbers;
     const oldMain = numbers[at + main] as number;
-    if (oldMain !== 0) this.#pushHistory(row, oldMain, numbers[at + flags] as number, deleteMain, deleteSub);
+    const oldFlags = numbers[at + flags] as number;
+    if (oldMain !== 0) this.#pushHistory(row, oldMain, oldFlags, deleteMain, deleteSub);
+    this.hadLease = (oldFlags & leasedFlag) !== 0;
     numbers[at + main] = deleteMain;
     numbers[at + flags] = deleteSub * flagValues + tombstoneFlag;
   }
@@ -198,10 +207,9 @@ export class KeyEntries {
   }
 
   #pushHistory(row: number, oldMain: number, oldFlags: number, newMain: number, newSub: number): void {
-    invariant(
-      newMain > oldMain || (newMain === oldMain && newSub > Math.floor(oldFlags / flagValues)),
-      `revision ${newMain}.${newSub} comes after ${oldMain}`,
-    );
+    // The text is made only when it is needed: it would take longer than the rest of a put.
+    if (newMain <= oldMain && (newMain < oldMain || newSub <= Math.floor(oldFlags / flagValues)))
+      invariant(false, `revision ${newMain}.${newSub} comes after ${oldMain}`);
     const history = this.#rowSegment(row).history;
     const local = row & (rowsPerSegment - 1);
     let block = history[local] as number;

@@ -142,25 +142,24 @@ export class KeyIndex {
     return deleted;
   }
 
-  /** Takes over a stored put while the store is loaded, records in ascending order of their revisions. */
-  restorePut(
-    key: Uint8Array,
-    at: { main: number; sub: number; created: number; version: number; leased: boolean },
-  ): void {
-    const row = this.#rowFor(key);
-    const isNew = !this.#entries.isAlive(row);
-    this.#entries.restorePut(row, at);
-    if (isNew) this.#liveKeys++;
-    this.#summarizeChange(at.main, isNew ? 1 : 0);
+  /**
+   * The number under which `restorePut` and `restoreTombstone` take over a key's records while the store is loaded, the same for each of
+   * them. Nothing else may be done with the index until all is restored.
+   */
+  restoreRow(key: Uint8Array): number {
+    return this.#rowFor(key);
   }
 
-  /** Takes over a stored tombstone while the store is loaded. */
-  restoreTombstone(key: Uint8Array, main: number, sub: number): void {
-    const row = this.#rowFor(key);
-    const wasAlive = this.#entries.isAlive(row);
+  /** Takes over a stored put, records in ascending order of their revisions. Leaves have no summary yet that it could change. */
+  restorePut(row: number, main: number, sub: number, created: number, version: number, leased: boolean): void {
+    if (!this.#entries.isAlive(row)) this.#liveKeys++;
+    this.#entries.restorePut(row, main, sub, created, version, leased);
+  }
+
+  /** Takes over a stored tombstone. */
+  restoreTombstone(row: number, main: number, sub: number): void {
+    if (this.#entries.isAlive(row)) this.#liveKeys--;
     this.#entries.restoreTombstone(row, main, sub);
-    if (wasAlive) this.#liveKeys--;
-    this.#summarizeChange(main, wasAlive ? -1 : 0);
   }
 
   /** Finds the revision of one key that reads at `atMain` see; false if the key was not there. */

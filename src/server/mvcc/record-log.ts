@@ -166,17 +166,17 @@ class StoredCursor implements RecordCursor {
   #nextStored(): boolean {
     const stored = this.#stored;
     while (stored?.next() === true) {
-      const { key } = stored;
-      const main = mainOf(key);
-      const sub = subOf(key);
+      const { bytes, keyStart, valueStart } = stored;
+      const main = mainOf(bytes, keyStart);
+      const sub = subOf(bytes, keyStart);
       if (compareRevisions(main, sub, this.#untilMain, this.#untilSub) >= 0) break;
       if (this.#isDropped(main, sub)) continue;
       this.main = main;
       this.sub = sub;
-      this.tombstone = isTombstoneKey(key);
-      this.bytes = stored.value;
-      this.start = 0;
-      this.end = this.bytes.length;
+      this.tombstone = isTombstoneKey(bytes, keyStart, valueStart);
+      this.bytes = bytes;
+      this.start = valueStart;
+      this.end = stored.valueEnd;
       return true;
     }
     this.#stored = null;

@@ -26,16 +26,16 @@ export function writeBucketKey(target: Uint8Array, main: number, sub: number, to
 }
 
 /** Parts of a bucket key. */
-export function mainOf(key: Uint8Array): number {
-  return readUint64(key, 0);
+export function mainOf(key: Uint8Array, start = 0): number {
+  return readUint64(key, start);
 }
 
-export function subOf(key: Uint8Array): number {
-  return readUint64(key, 9);
+export function subOf(key: Uint8Array, start = 0): number {
+  return readUint64(key, start + 9);
 }
 
-export function isTombstoneKey(key: Uint8Array): boolean {
-  return key.length === tombstoneKeyBytes && key[17] === tombstoneMark;
+export function isTombstoneKey(key: Uint8Array, start = 0, end = key.length): boolean {
+  return end - start === tombstoneKeyBytes && key[start + bucketKeyBytes] === tombstoneMark;
 }
 
 /** Below 0 if a comes first, 0 if they are the same. */

@@ -292,9 +292,9 @@ function indexOf(store: KvStore): KeyIndex {
   while (cursor.next()) {
     const { main, sub } = cursor;
     const kv = decodeKeyValue(cursor.bytes.subarray(cursor.start, cursor.end));
-    const { createRevision: created, version } = kv;
-    if (cursor.tombstone) index.restoreTombstone(kv.key, main, sub);
-    else index.restorePut(kv.key, { main, sub, created, version, leased: kv.lease !== 0n });
+    const row = index.restoreRow(kv.key);
+    if (cursor.tombstone) index.restoreTombstone(row, main, sub);
+    else index.restorePut(row, main, sub, kv.createRevision, kv.version, kv.lease !== 0n);
   }
   return index;
 }

@@ -32,6 +32,11 @@ export interface BackendCursor {
   /** Views of pages: copy what is to be kept. */
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+  /** The same for scans of millions of pairs, where a view of each takes longest: key and value lie here, one behind the other. */
+  readonly bytes: Uint8Array;
+  readonly keyStart: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
 }
 
 export interface BackendSnapshot {

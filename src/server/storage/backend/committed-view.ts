@@ -7,7 +7,16 @@ import type { BackendCursor, BucketName } from './backend.ts';
 import type { FileState } from './messages.ts';
 import type { SharedFile } from './shared-file.ts';
 
-const nothing: BackendCursor = { next: () => false, key: new Uint8Array(0), value: new Uint8Array(0) };
+const noBytes = new Uint8Array(0);
+const nothing: BackendCursor = {
+  next: () => false,
+  key: noBytes,
+  value: noBytes,
+  bytes: noBytes,
+  keyStart: 0,
+  valueStart: 0,
+  valueEnd: 0,
+};
 
 export class CommittedView {
   readonly shared: SharedFile;

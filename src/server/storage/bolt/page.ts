@@ -44,7 +44,7 @@ export class Page implements Items {
   value(index: number): Uint8Array {
     if (!this.isLeaf) return noBytes;
     const start = this.keyStart(index) + this.keySize(index);
-    return this.bytes.subarray(start, start + readU32(this.bytes, elementAt(index) + 12));
+    return this.bytes.subarray(start, start + this.valueSize(index));
   }
 
   isBucket(index: number): boolean {
@@ -94,13 +94,19 @@ export class Page implements Items {
     return this.keyStart(last) + this.keySize(last) + this.value(last).length;
   }
 
-  private keyStart(index: number): number {
+  /** Where in `bytes` the key there starts; of a leaf, the value follows it. */
+  keyStart(index: number): number {
     const at = elementAt(index);
     return at + readU32(this.bytes, this.isLeaf ? at + 4 : at);
   }
 
-  private keySize(index: number): number {
+  keySize(index: number): number {
     return readU32(this.bytes, elementAt(index) + (this.isLeaf ? 8 : 4));
+  }
+
+  /** Of a leaf. */
+  valueSize(index: number): number {
+    return readU32(this.bytes, elementAt(index) + 12);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reading a bucket at once: one key, and all keys from one on. */
 import { decodeBucketValue, printName, type StoredBucket } from './bucket-value.ts';
 import { CorruptDatabaseError } from './errors.ts';
-import { childIndexFor, type Items, indexOf, lowerBound } from './items.ts';
+import { childIndexFor, indexOf, lowerBound } from './items.ts';
 import type { Page } from './page.ts';
 import type { SyncPager } from './sync-pager.ts';
 
@@ -49,10 +49,15 @@ interface Level {
  * the cache. To be used until the pager moves.
  */
 export class SyncCursor {
+  /** The page where it stands; see BackendCursor. */
+  bytes: Uint8Array = noBytes;
+  keyStart = 0;
+  valueStart = 0;
+  valueEnd = 0;
   private readonly pager: SyncPager;
   /** Branches from the root down, each with the child where the walk is. */
   private readonly branches: Level[] = [];
-  private leaf: Items;
+  private leaf: Page;
   private index: number;
   /** Leaves that were read at once, in order, and the next of them. */
   private ahead: readonly Page[] = [];
@@ -68,6 +73,16 @@ export class SyncCursor {
 
   /** False after the last. Throws a CorruptDatabaseError or the operating system's error. */
   next(): boolean {
+    const moved = this.advance();
+    const { leaf, index } = this;
+    this.bytes = moved ? leaf.bytes : noBytes;
+    this.keyStart = moved ? leaf.keyStart(index) : 0;
+    this.valueStart = moved ? this.keyStart + leaf.keySize(index) : 0;
+    this.valueEnd = moved ? this.valueStart + leaf.valueSize(index) : 0;
+    return moved;
+  }
+
+  private advance(): boolean {
     this.index++;
     while (this.index >= this.leaf.count) {
       const leaf = this.nextLeaf();
@@ -83,15 +98,11 @@ export class SyncCursor {
 
   /** Views of pages that must not be changed. Empty if the cursor stands on no pair. */
   get key(): Uint8Array {
-    return this.isPlaced() ? this.leaf.key(this.index) : noBytes;
+    return this.bytes.subarray(this.keyStart, this.valueStart);
   }
 
   get value(): Uint8Array {
-    return this.isPlaced() ? this.leaf.value(this.index) : noBytes;
-  }
-
-  private isPlaced(): boolean {
-    return this.index >= 0 && this.index < this.leaf.count;
+    return this.bytes.subarray(this.valueStart, this.valueEnd);
   }
 
   private descend(from: Page, indexIn: (branch: Page) => number): Page {
