@@ -35,7 +35,8 @@ import type { MemberMetrics } from './metrics/member.ts';
 import { type AllMetrics, createMetrics } from './metrics/scrape.ts';
 import { nodeClock, nodeRandom } from './node-ports.ts';
 import { healthCounters, memberCounters, observeGrpc, observeMember, peerMetrics, walHooks } from './observe.ts';
-import { createPeerPort } from './peer/peer-port.ts';
+import { EarlyRequests } from './peer/early-requests.ts';
+import { createPeerPort, type PeerPort } from './peer/peer-port.ts';
 import { Requester } from './peer/requester.ts';
 import { PeerTransport } from './peer/transport.ts';
 import { fetchHashes } from './peer-hashes.ts';
@@ -140,6 +141,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   const toPeers = tls.value?.toPeers ?? (() => ({}));
   const admin = await openAdmin(config, logger);
   if (admin !== null) opened.add(() => admin.close());
+  const peers = await openPeerPort(config, ports.value.peer, tls.value, opened);
   const log = await openMemberLog(config, logger, metrics, toPeers, admin, opened);
   if (!log.ok) return log;
 
@@ -193,7 +195,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   await member.start();
   for (const transport of transports) {
     opened.add(() => transport.close());
-    servePeers(ports.value.peer, tls.value, transport, logger, opened);
+    servePeers(ports.value.peer, peers, transport, logger, opened);
   }
   logger.info('now serving peer/client/metrics', {
     'local-member-id': formatId(member.memberId),
@@ -309,6 +311,7 @@ function connectPeers(
       reportSnapshot: (id, success) => member.reportSnapshot(id, success),
       removedFromCluster: removed,
       peerProcessGone: (id) => member.peerProcessGone(id),
+      peerConnected: () => member.peerConnected(),
     },
     clock: nodeClock,
     logger: logger.at('peer/transport.ts'),
@@ -322,21 +325,42 @@ function connectPeers(
   });
 }
 
-function servePeers(
+interface OpenedPeerPort {
+  readonly early: EarlyRequests;
+  readonly server: PeerPort;
+}
+
+/** Peers that come before this member takes part are heard, and answered as far as that makes sense. */
+async function openPeerPort(
+  config: EtcdConfig,
   listeners: readonly Listener[],
   tls: MemberTls | null,
+  opened: Opened,
+): Promise<OpenedPeerPort> {
+  const isFounder = config.initialClusterState === 'new' && !(await walExists(nodeDisk, walFolder(config)));
+  const early = new EarlyRequests({ clock: nodeClock, isFounder });
+  const server = createPeerPort({ handler: early.handler });
+  opened.add(() => server.close());
+  opened.add(async () => early.close());
+  const accept = (connection: Duplex) => server.accept(connection);
+  serveListeners(listeners, { side: 'peer', protocols: ['http/1.1'], accept }, tls);
+  return { early, server };
+}
+
+function servePeers(
+  listeners: readonly Listener[],
+  { early, server }: OpenedPeerPort,
   transport: PeerTransport,
   logger: Logger,
   opened: Opened,
 ): void {
-  const server = createPeerPort({ handler: transport.handler });
+  // Before the transport, so that its peers see connections break and not end.
   opened.add(() => server.close());
   for (const { address } of listeners) {
     logger.info('serving peer traffic', { address });
     opened.add(async () => logger.info('stopped serving peer traffic', { address }));
   }
-  const accept = (connection: Duplex) => server.accept(connection);
-  serveListeners(listeners, { side: 'peer', protocols: ['http/1.1'], accept }, tls);
+  early.serve(transport.handler);
 }
 
 function serveClients(

@@ -38,15 +38,28 @@ export function askMemberOverHttp(warn: WarnAboutPeer, timeoutMs: number, tls: (
   };
 }
 
-/** Members that do not answer are passed over, but one at least must, and none may be out of range. */
+/**
+ * Whether the others are a quorum by themselves, and so can say for sure what the cluster has agreed on. The only member of a cluster cannot
+ * once another is added: it waits for the one that asks.
+ */
+export function othersAreQuorum(members: readonly Member[], localId: bigint): boolean {
+  const voters = members.filter(({ isLearner }) => !isLearner);
+  return voters.filter(({ id }) => id !== localId).length > voters.length / 2;
+}
+
+/**
+ * Members that do not answer are passed over, but one at least must, and none may be out of range. `canAgree`: the remotes are a quorum.
+ * If not, etcd would wait in vain for what they have agreed on, and then go on as if there were no downgrade.
+ */
 export async function isCompatible(
   serverVersion: string,
   remotes: readonly Member[],
+  canAgree: boolean,
   ask: AskMember,
   warn: WarnAboutPeer,
 ): Promise<boolean> {
   const told = await Promise.all(remotes.map(async (member) => ({ member, answer: await ask(member, '/version') })));
-  const allowed = allowedVersions(serverVersion, await isBeingDowngraded(remotes, ask));
+  const allowed = allowedVersions(serverVersion, canAgree && (await isBeingDowngraded(remotes, ask)));
   let known = false;
   for (const { member, answer } of told) {
     if (answer === null) continue;

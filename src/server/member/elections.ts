@@ -48,6 +48,7 @@ export class Elections {
   private readonly ports: ElectionPorts;
   private starter: Timer | null = null;
   private hurry: Timer | null = null;
+  private hadLeader = false;
   private readonly leaderListeners = new Set<(leader: bigint) => void>();
 
   constructor(localId: bigint, config: ElectionConfig, ports: ElectionPorts) {
@@ -63,6 +64,7 @@ export class Elections {
 
   /** A leader was elected, changed or lost (0n). */
   leaderChanged(leader: bigint): void {
+    if (leader !== 0n) this.hadLeader = true;
     for (const listener of [...this.leaderListeners]) listener(leader);
   }
 
@@ -121,6 +123,18 @@ export class Elections {
     this.campaignSoon(1);
   }
 
+  /**
+   * Votes can be asked of one more peer. A member that has lost its leader, as the only one of a cluster does when a second is added,
+   * need not wait for its timer then. Without pre-vote a campaign might disturb a leader that this member does not hear, so nothing is done.
+   */
+  peerConnected(): void {
+    const { connections, driver, membership } = this.ports;
+    if (!this.config.preVote || !this.hadLeader || driver.leaderId !== 0n) return;
+    const voters = membership.votingMembers();
+    if (voters.every(({ id }) => id !== this.localId)) return;
+    if (connections.activePeers() + 1 >= quorumOf(voters.length)) this.campaignSoon(1);
+  }
+
   /** A try that finds no votes costs nothing: pre-votes raise no term. After the last, Raft's own timer goes on. */
   private campaignSoon(attempt: number): void {
     const { clock, driver, random } = this.ports;
@@ -175,6 +189,15 @@ export class Elections {
       logger.warn('leadership transfer failed', { ...fields, error });
     }
     return moved;
+  }
+
+  /** The listener is told of each leader that is elected, this member among them; gives how to stop that. */
+  onLeader(listener: (leader: bigint) => void): () => void {
+    const elected = (leader: bigint): void => {
+      if (leader !== 0n) listener(leader);
+    };
+    this.leaderListeners.add(elected);
+    return () => this.leaderListeners.delete(elected);
   }
 
   /** Resolves to true when another member leads, to false after an election time-out. */

@@ -412,14 +412,11 @@ export class Member implements MemberApi {
 
   /** Makes this member's name and client URLs known to the cluster; resolves when that is applied, or the member stops. */
   publish(): Promise<void> {
-    return publish(
-      this,
-      this.config,
-      this.requestTimeoutMs,
-      this.logger,
-      () => this.serverVersions(),
-      () => this.stopped,
-    );
+    return publish(this, this.config, this.requestTimeoutMs, this.logger, {
+      serverVersions: () => this.serverVersions(),
+      onLeader: (listener) => this.elections.onLeader(listener),
+      isStopped: () => this.stopped,
+    });
   }
 
   /** Hands leadership over, if this member has it. Resolves at the latest after an election time-out. */
@@ -513,6 +510,11 @@ export class Member implements MemberApi {
   /** The process of a peer is gone: see Elections. */
   peerProcessGone(id: bigint): void {
     this.elections.peerProcessGone(id);
+  }
+
+  /** Messages can be sent to a peer again: see Elections. */
+  peerConnected(): void {
+    this.elections.peerConnected();
   }
 
   reportUnreachable(id: bigint): void {

@@ -15,7 +15,7 @@ import {
   encodeWalMetadata,
   joinCluster,
 } from '../cluster/bootstrap.ts';
-import { askMemberOverHttp, isCompatible } from '../cluster/compatibility.ts';
+import { askMemberOverHttp, isCompatible, othersAreQuorum } from '../cluster/compatibility.ts';
 import { formatId } from '../cluster/ids.ts';
 import type { Member } from '../cluster/member.ts';
 import { membershipErrorText } from '../cluster/membership.ts';
@@ -69,10 +69,10 @@ export interface MemberDisk {
 }
 
 /**
- * Peers of a cluster that is being founded often accept connections long before they answer (etcd does), so they are not waited for:
- * the question is only whether one of them already knows this member.
+ * How long each peer may take to say whether it knows this member already; etcd's figure. Etcd's own founders accept connections long
+ * before they answer, and are waited for in vain; bundled ones say at once that they know nothing yet (EarlyRequests).
  */
-const bootstrapQuestionTimeoutMs = 150;
+const bootstrapQuestionTimeoutMs = 1_000;
 
 /** How long a member of a running cluster may take to tell its version; etcd's request time-out. */
 const versionQuestionTimeoutMs = 7_000;
@@ -352,7 +352,7 @@ async function joinRunning(
   const { memberId, clusterId, members, remotes } = cluster.value;
   const others = members.filter(({ id }) => id !== memberId);
   const askMember = askMemberOverHttp(warn, versionQuestionTimeoutMs, toPeers);
-  if (!(await isCompatible(serverVersion, others, askMember, warn)))
+  if (!(await isCompatible(serverVersion, others, othersAreQuorum(remotes, memberId), askMember, warn)))
     return err('incompatible with current running cluster');
   if (remotes.filter(({ isLearner }) => isLearner).length > maxLearners)
     return err(membershipErrorText.tooManyLearners);

@@ -16,34 +16,42 @@ import type { MemberApi } from './api.ts';
 /** The first version that understands cluster-wide requests of version 3; members before it end their process on one. */
 const v3PublishVersion = '3.5.0';
 
-export type PublishingMember = Pick<MemberApi, 'memberId' | 'clusterId' | 'propose' | 'clusterVersion'>;
+export type PublishingMember = Pick<MemberApi, 'memberId' | 'clusterId' | 'propose' | 'clusterVersion' | 'leaderId'>;
+
+export interface PublishPorts {
+  /** Those of all members, null for one that does not answer. */
+  serverVersions(): Promise<readonly (string | null)[]>;
+  /** Calls the listener at each election, until what it gives is called. */
+  onLeader(listener: () => void): () => void;
+  isStopped(): boolean;
+}
 
 /**
- * Makes the member's name and client URLs known to the cluster, trying until it is applied; resolves then, or when `isStopped`.
- * `timeoutMs` is how long one try takes at most. `serverVersions` are those of all members, null for one that does not answer.
+ * Makes the member's name and client URLs known to the cluster, trying until it is applied; resolves then, or when it is stopped.
+ * `timeoutMs` is how long one try takes at most.
  */
 export async function publish(
   member: PublishingMember,
   config: Pick<EtcdConfig, 'name' | 'advertiseClientUrls'>,
   timeoutMs: number,
   logger: Logger,
-  serverVersions: () => Promise<readonly (string | null)[]>,
-  isStopped: () => boolean,
+  ports: PublishPorts,
 ): Promise<void> {
   const clientUrls = config.advertiseClientUrls.map((url) => url.text);
   const memberAttributes = { name: config.name, clientUrls };
   const path = `/0/members/${formatId(member.memberId)}/attributes`;
   const localId = { 'local-member-id': formatId(member.memberId) };
   const timeout = { 'publish-timeout': Duration.fromMs(timeoutMs) };
-  while (!isStopped()) {
-    const speaksV3 = await everyMemberSpeaksV3(member, serverVersions);
-    if (isStopped()) return;
-    const outcome = await new Promise<Result<ApplyResponse, RpcError>>((done) => {
+  while (!ports.isStopped()) {
+    const speaksV3 = await everyMemberSpeaksV3(member, ports);
+    if (ports.isStopped()) return;
+    const outcome = await untilLost(member, ports, (done) => {
       if (speaksV3) {
         const request = clusterMemberAttrSetRequest.encode({ memberId: member.memberId, memberAttributes });
         member.propose(internalField.clusterMemberAttrSet, request, done);
       } else member.propose(internalField.v2, v2Put(path, attributesJson(config.name, clientUrls)), done);
     });
+    if (outcome === 'lost') continue;
     if (outcome.ok) {
       logger.info('published local member to cluster through raft', {
         ...localId,
@@ -53,17 +61,38 @@ export async function publish(
       });
       return;
     }
-    if (isStopped()) return;
+    if (ports.isStopped()) return;
     const error = outcome.error.message;
     logger.warn('failed to publish local member to cluster through raft', { ...localId, ...timeout, error });
   }
 }
 
-/** A member that cannot be asked may be an old one: the old form is understood by all. */
-async function everyMemberSpeaksV3(
+/**
+ * What comes of a proposal; `lost` if it went to a leader and then another was elected, in which case it has been dropped more likely
+ * than not. A member that joins may have taken somebody for the leader who had stepped down already; to publish twice does no harm.
+ */
+function untilLost(
   member: PublishingMember,
-  serverVersions: () => Promise<readonly (string | null)[]>,
-): Promise<boolean> {
+  ports: PublishPorts,
+  propose: (done: (outcome: Result<ApplyResponse, RpcError>) => void) => void,
+): Promise<Result<ApplyResponse, RpcError> | 'lost'> {
+  return new Promise((resolve) => {
+    // Without a leader it waits in this member for the first one.
+    let isOut = member.leaderId() !== 0n;
+    const stop = ports.onLeader(() => {
+      if (isOut) finish('lost');
+      isOut = true;
+    });
+    const finish = (outcome: Result<ApplyResponse, RpcError> | 'lost'): void => {
+      stop();
+      resolve(outcome);
+    };
+    propose(finish);
+  });
+}
+
+/** A member that cannot be asked may be an old one: the old form is understood by all. */
+async function everyMemberSpeaksV3(member: PublishingMember, { serverVersions }: PublishPorts): Promise<boolean> {
   const version = member.clusterVersion();
   if (version !== null && !isBefore(version, v3PublishVersion)) return true;
   return (await serverVersions()).every((one) => one !== null && !isBefore(one, v3PublishVersion));

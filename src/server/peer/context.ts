@@ -33,6 +33,8 @@ export interface RaftPort {
    * before an election timer; a hint, never a proof. Told once until a stream is up again.
    */
   peerProcessGone?(id: bigint): void;
+  /** Messages can be sent to the peer from now on, after a time without any stream to it. */
+  peerConnected?(id: bigint): void;
 }
 
 /** How an incoming message was taken. */

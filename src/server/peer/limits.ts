@@ -26,8 +26,18 @@ export const snapshotMessageBytesMax = frameBytesMax;
 
 export const pipelineWorkersMax = 4;
 export const pipelineMessagesMax = 64;
+/**
+ * A message that has waited so long for a free worker is lost. Etcd means its queue to bridge a second; one peer that accepts
+ * connections and does not answer would make much more of it.
+ */
+export const pipelineAgeMaxMs = 1_000;
 /** A free pipeline connection closes before a real etcd's listener, with its 5 s read timeout, would cut it. */
 export const pipelineIdleMs = 4_500;
+
+/** Requests that wait for a member to start; more are refused. */
+export const earlyRequestsMax = 256;
+/** A message of Raft waits so long for that: etcd's default heartbeat interval, after which its sender has said it anew. */
+export const earlyMessageAgeMaxMs = 100;
 
 /** Senders outside the membership that are remembered to answer to. */
 export const remotesMax = 128;

@@ -115,7 +115,9 @@ export class Peer {
   attach(type: StreamType, socket: Socket): void {
     this.seenUp = true;
     this.refused = false;
+    const isNew = type === 'message' && !this.writers.message.isAttached();
     this.writers[type].attach(socket);
+    if (isNew) this.context.raft.peerConnected?.(this.id);
     this.readers.message.hurry();
     this.readers.msgapp.hurry();
   }

@@ -1,13 +1,13 @@
 /**
  * Messages as single POSTs: what cannot go over a stream, because none is up or because the receiver is no peer yet. Up to
- * `pipelineWorkersMax` at a time, so that order is not kept; Raft does not need it.
+ * `pipelineWorkersMax` at a time, so that order is not kept; Raft does not need it. What would come too late is not sent at all.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { encodeMessage, type Message, messageType } from '../../proto/raftpb.ts';
 import { errorText } from '../cluster/dial-error.ts';
 import { formatId } from '../cluster/ids.ts';
 import { memberRemovedText, type PeerContext, requestHeaders } from './context.ts';
-import { pipelineMessagesMax, pipelineWorkersMax } from './limits.ts';
+import { pipelineAgeMaxMs, pipelineMessagesMax, pipelineWorkersMax } from './limits.ts';
 import type { PeerStatus } from './peer-status.ts';
 import type { UrlPicker } from './url-picker.ts';
 
@@ -19,7 +19,7 @@ export class Pipeline {
   private readonly peerId: bigint;
   private readonly picker: UrlPicker;
   private readonly status: PeerStatus;
-  private readonly waiting: Message[] = [];
+  private readonly waiting: { readonly message: Message; readonly sinceMs: number }[] = [];
   private readonly posting = new Set<ClientRequest>();
   private closed = false;
 
@@ -33,17 +33,27 @@ export class Pipeline {
 
   /** False, and nothing sent, if the queue is full. */
   send(message: Message): boolean {
+    this.loseOld();
     if (this.closed || this.waiting.length >= pipelineMessagesMax) return false;
-    this.waiting.push(message);
+    this.waiting.push({ message, sinceMs: this.context.clock.monotonicMs() });
     this.startPosts();
     return true;
   }
 
   private startPosts(): void {
+    this.loseOld();
     while (!this.closed && this.posting.size < pipelineWorkersMax) {
-      const message = this.waiting.shift();
-      if (message === undefined) return;
-      this.post(message);
+      const next = this.waiting.shift();
+      if (next === undefined) return;
+      this.post(next.message);
+    }
+  }
+
+  private loseOld(): void {
+    const sinceMin = this.context.clock.monotonicMs() - pipelineAgeMaxMs;
+    for (let first = this.waiting[0]; first !== undefined && first.sinceMs <= sinceMin; first = this.waiting[0]) {
+      this.waiting.shift();
+      this.lose(first.message);
     }
   }
 
@@ -120,6 +130,10 @@ export class Pipeline {
   private failed(message: Message, url: string, reason: string): void {
     this.picker.unreachable(url);
     this.status.deactivate('write', 'pipeline', reason);
+    this.lose(message);
+  }
+
+  private lose(message: Message): void {
     this.context.metrics.sentFailure(formatId(this.peerId));
     this.context.lost(message.to);
     if (message.type === messageType.snap) this.context.raft.reportSnapshot(message.to, false);

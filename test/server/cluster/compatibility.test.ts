@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type AskMember, allowedVersions, isCompatible } from '../../../src/server/cluster/compatibility.ts';
+import {
+  type AskMember,
+  allowedVersions,
+  isCompatible,
+  othersAreQuorum,
+} from '../../../src/server/cluster/compatibility.ts';
 import type { Member } from '../../../src/server/cluster/member.ts';
 
 const members: readonly Member[] = [1n, 2n].map((id) => ({
@@ -11,14 +16,14 @@ const members: readonly Member[] = [1n, 2n].map((id) => ({
 }));
 
 /** Members that tell these cluster versions; null does not answer. */
-async function joins(versions: readonly (string | null)[], downgrade = 'false') {
+async function joins(versions: readonly (string | null)[], downgrade = 'false', canAgree = true) {
   const warnings: string[] = [];
   const ask: AskMember = async (member, path) => {
     const version = versions[members.indexOf(member)] ?? null;
     if (version === null) return null;
     return path === '/version' ? JSON.stringify({ etcdserver: '3.9.9', etcdcluster: version }) : downgrade;
   };
-  const fits = await isCompatible('3.6.5', members, ask, (message) => warnings.push(message));
+  const fits = await isCompatible('3.6.5', members, canAgree, ask, (message) => warnings.push(message));
   return { fits, warnings };
 }
 
@@ -39,6 +44,20 @@ describe('a member of 3.6', () => {
       fits: false,
       warnings: ['failed to parse cluster version of remote member'],
     });
+  });
+
+  it('does not ask about a downgrade where nobody can say: the only member of a cluster waits for the second', async () => {
+    const member = (id: bigint, isLearner = false): Member => ({
+      id,
+      name: '',
+      peerUrls: [],
+      clientUrls: [],
+      isLearner,
+    });
+    expect(othersAreQuorum([member(1n), member(2n)], 2n)).toBe(false);
+    expect(othersAreQuorum([member(1n), member(2n, true)], 2n)).toBe(true);
+    expect(othersAreQuorum([member(1n), member(2n), member(3n)], 3n)).toBe(true);
+    expect((await joins(['3.6.0', '3.6.0'], 'true', false)).fits).toBe(true);
   });
 
   it('joins only a cluster of 3.7 that is being downgraded', async () => {

@@ -6,6 +6,7 @@ import { Membership } from '../../../src/server/cluster/membership.ts';
 import { createLogger } from '../../../src/server/log/logger.ts';
 import { Connections } from '../../../src/server/member/connections.ts';
 import { Elections } from '../../../src/server/member/elections.ts';
+import type { PeerTransport } from '../../../src/server/peer/transport.ts';
 import { DriverBench } from '../../support/driver-bench.ts';
 
 const ids = [1n, 2n, 3n];
@@ -29,17 +30,21 @@ function bench(options: { readonly preVote: boolean }) {
   }));
   const membership = new Membership({ clusterId: 9n, localId: 2n, members, removed: [], version: null });
   const config = { electionTimeoutMs: 1000, heartbeatIntervalMs: 100, initialElectionTickAdvance: true, ...options };
+  const connections = new Connections(2n, membership);
+  const active = new Set<bigint>();
+  connections.transport = { activeSince: (id: bigint) => (active.has(id) ? 0 : null) } as PeerTransport;
   const elections = new Elections(2n, config, {
     clock,
     random: seededRandom(1),
     logger: createLogger({ level: 'error', format: 'json', sinks: [], nowUs: () => 0 }),
     driver: raft.driver,
     membership,
-    connections: new Connections(2n, membership),
+    connections,
   });
   return {
     raft,
     elections,
+    active,
     passMs(ms: number) {
       raft.turn();
       nowMs += ms;
@@ -58,6 +63,43 @@ function bench(options: { readonly preVote: boolean }) {
     },
   };
 }
+
+describe('when a peer is connected', () => {
+  /** Member 1 led, and has stepped down for somebody who was not elected. */
+  function leaderless(options: { readonly preVote: boolean }) {
+    const one = bench(options);
+    one.follow();
+    one.elections.leaderChanged(1n);
+    one.raft.driver.step(newMessage(messageType.vote, 3n, 2n, { term: 9, context: Buffer.from('CampaignTransfer') }));
+    one.raft.turn();
+    while (one.raft.saves.length > 0) one.raft.disk();
+    expect(one.raft.driver.leaderId).toBe(0n);
+    return one;
+  }
+
+  it('a member that has lost its leader campaigns as soon as that makes a quorum', () => {
+    const { raft, elections, passMs, active } = leaderless({ preVote: true });
+    elections.peerConnected();
+    passMs(60);
+    expect(raft.sentOf(messageType.preVote)).toEqual([]);
+    active.add(1n);
+    elections.peerConnected();
+    passMs(60);
+    expect(raft.sentOf(messageType.preVote).map((message) => message.to)).toEqual([1n, 3n]);
+  });
+
+  it('nothing happens in a member that has a leader, or has not had one yet, or without pre-vote', () => {
+    const following = bench({ preVote: true });
+    following.follow();
+    following.elections.leaderChanged(1n);
+    for (const one of [following, bench({ preVote: true }), leaderless({ preVote: false })]) {
+      one.active.add(1n).add(3n);
+      one.elections.peerConnected();
+      one.passMs(60);
+      expect([...one.raft.sentOf(messageType.preVote), ...one.raft.sentOf(messageType.vote)]).toEqual([]);
+    }
+  });
+});
 
 describe('when the process of a peer is gone', () => {
   it('a follower of it campaigns at once', () => {

@@ -1,6 +1,10 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { entryType, type Message, messageType, newMessage } from '../../../src/proto/raftpb.ts';
-import { streamMessagesMax } from '../../../src/server/peer/limits.ts';
+import { Reader } from '../../../src/proto/codec.ts';
+import { decodeMessage, entryType, type Message, messageType, newMessage } from '../../../src/proto/raftpb.ts';
+import { pipelineAgeMaxMs, pipelineMessagesMax, streamMessagesMax } from '../../../src/server/peer/limits.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { ask, closeAll, connect, connected, established, startMember, type TestMember, until } from './harness.ts';
 
 afterEach(closeAll);
@@ -145,6 +149,33 @@ describe('messages without streams', () => {
     a.transport.send([newMessage(messageType.vote, a.id, 0xcn)]);
     await until(() => a.unreachable.length > 0);
     expect(a.unreachable).toEqual([0xcn]);
+  });
+
+  it('lose what has waited too long for a peer that accepts connections and does not answer', async () => {
+    const posts: Message[] = [];
+    const silent = http.createServer((request) => {
+      if (request.method !== 'POST') return;
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => posts.push(decodeMessage(new Reader(Buffer.concat(chunks)))));
+    });
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+    const clock = new ManualClock();
+    const a = await startMember(0xan, { clock });
+    const b = { ...a, id: 0xbn };
+    a.transport.addPeer(b.id, [`http://127.0.0.1:${(silent.address() as AddressInfo).port}`]);
+    for (let i = 1; i <= pipelineMessagesMax; i++) a.transport.send([heartbeat(a, b, i)]);
+    await until(() => posts.length === 4);
+    expect(a.unreachable).toEqual([]);
+    await clock.advance(pipelineAgeMaxMs);
+    a.transport.send([heartbeat(a, b, 100)]);
+    await until(() => a.unreachable.length > 0);
+    await clock.advance(pipelineAgeMaxMs - 1);
+    silent.closeAllConnections();
+    await until(() => posts.length === 5);
+    expect(posts.map(({ commit }) => commit)).toEqual([1, 2, 3, 4, 100]);
+    await a.close();
+    await new Promise((done) => silent.close(done));
   });
 
   it('use the next URL of a peer when one fails', async () => {
