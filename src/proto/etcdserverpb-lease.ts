@@ -1,6 +1,18 @@
 /** The Lease service's messages. Lease ids are signed 64-bit, times to live are seconds. */
 import { headerField } from './etcdserverpb-header.ts';
-import { bool, bytes, int53, int64, type MessageOf, message, nested, repeated, single, string } from './table.ts';
+import {
+  bool,
+  bytes,
+  int53,
+  int64,
+  type MessageOf,
+  message,
+  nested,
+  optional,
+  repeated,
+  single,
+  string,
+} from './table.ts';
 
 export const leaseGrantRequest = message('LeaseGrantRequest', {
   ttl: single(1, 'TTL', int53),
@@ -53,6 +65,14 @@ export const leaseTimeToLiveResponse = message('LeaseTimeToLiveResponse', {
   keys: repeated(5, 'keys', bytes),
 });
 export type LeaseTimeToLiveResponse = MessageOf<typeof leaseTimeToLiveResponse>;
+
+/** What members ask the leader (leasepb): how long a lease has left. */
+export const leaseInternalRequest = message('LeaseInternalRequest', {
+  request: optional(1, 'LeaseTimeToLiveRequest', nested(leaseTimeToLiveRequest)),
+});
+export const leaseInternalResponse = message('LeaseInternalResponse', {
+  response: optional(1, 'LeaseTimeToLiveResponse', nested(leaseTimeToLiveResponse)),
+});
 
 export const leaseLeasesRequest = message('LeaseLeasesRequest', {});
 export const leaseStatus = message('LeaseStatus', { id: single(1, 'ID', int64) });

@@ -22,6 +22,7 @@ import { Admission } from './grpc/services/admission.ts';
 import { registerCluster } from './grpc/services/cluster.ts';
 import { registerHealth } from './grpc/services/health.ts';
 import { registerKv } from './grpc/services/kv.ts';
+import { registerLease } from './grpc/services/lease.ts';
 import { registerMaintenance } from './grpc/services/maintenance.ts';
 import { registerNotServed } from './grpc/services/not-served.ts';
 import { ServingStatus } from './grpc/services/serving-status.ts';
@@ -40,10 +41,11 @@ import { createPeerPort, type PeerPort } from './peer/peer-port.ts';
 import { Requester } from './peer/requester.ts';
 import { PeerTransport } from './peer/transport.ts';
 import { fetchHashes } from './peer-hashes.ts';
+import { PeerLeases } from './peer-leases.ts';
 import { peerRoutes, promoteAt } from './peer-routes.ts';
 import { fetchVersions } from './peer-versions.ts';
 import type { Backend } from './storage/backend/backend.ts';
-import { openBackend } from './storage/backend/open.ts';
+import { openBackend, pageSumsPath, type SumsNews } from './storage/backend/open.ts';
 import { bundledWorkerScript } from './storage/backend/worker-link.ts';
 import { lockDirectory, lockFile } from './storage/directory-lock.ts';
 import { nodeDisk } from './storage/node-disk.ts';
@@ -171,13 +173,14 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     failed: (error) => end({ type: 'failed', error }),
     removed: () => end({ type: 'removed' }),
     disk: admin?.disk(nodeDisk) ?? nodeDisk,
-    openDatabase: (path) => openDatabase(config, path, admin),
+    openDatabase: (path) => openDatabase(config, logger, path, admin),
     peerHashes: (members, revision, timeoutMs) => {
       const { memberId: localId, clusterId } = log.value;
       const question = { localId, clusterId, revision, timeoutMs };
       return fetchHashes(asking, members, question, logger.at('peer-hashes.ts'));
     },
     promoteAt: (leader, id) => promoteAt(asking, leader, id),
+    leasesAtLeader: new PeerLeases(asking),
     ...(admin !== null && { raftChanged: admin.raftChanged }),
   });
   opened.add(async () => {
@@ -261,7 +264,7 @@ async function openMemberLog(
   );
   const from = {
     disk: admin?.disk(nodeDisk) ?? nodeDisk,
-    openDatabase: (path: string) => openDatabase(config, path, admin),
+    openDatabase: (path: string) => openDatabase(config, logger, path, admin),
     turn: () => new Promise<void>((done) => setImmediate(done)),
   };
   const hooks = walHooks(metrics, logger);
@@ -276,17 +279,37 @@ async function openMemberLog(
   return log;
 }
 
-function openDatabase(config: EtcdConfig, path: string, admin: Admin | null): Promise<Result<Backend, string>> {
+function openDatabase(
+  config: EtcdConfig,
+  logger: Logger,
+  path: string,
+  admin: Admin | null,
+): Promise<Result<Backend, string>> {
   return openBackend({
     disk: nodeDisk,
     clock: nodeClock,
     path,
     workerScript: bundledWorkerScript(),
+    sumsPath: pageSumsPath(path),
+    onSums: (news) => logSums(logger, news),
     batchIntervalMs: config.backendBatchIntervalMs,
     batchLimit: config.backendBatchLimit,
     lock: lockFile,
     ...(admin !== null && { syncFaults: admin.syncFaults.shared }),
   });
+}
+
+function logSums(logger: Logger, news: SumsNews): void {
+  switch (news.type) {
+    case 'discarded':
+      logger.info('page checksums are not of the database as it is; beginning anew', { path: news.path });
+      return;
+    case 'lost':
+      logger.warn('cannot keep page checksums for the next start', { path: news.path, error: news.reason });
+      return;
+    default:
+      unreachable(news);
+  }
 }
 
 function connectPeers(
@@ -377,6 +400,7 @@ function serveClients(
   const admission = new Admission(member, (type, version) => clientRequestsTotal.labels(type, version));
   registerKv(grpc, member, admission);
   registerCluster(grpc, member, admission);
+  registerLease(grpc, member, admission);
   const status = new ServingStatus();
   registerMaintenance(grpc, member, serverVersion, admission, maintenanceEvents(config, logger, status));
   registerHealth(grpc, member, admission, status);

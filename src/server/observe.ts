@@ -17,8 +17,15 @@ import type { WalOptions } from './storage/wal/options.ts';
 /** A sync that takes longer is worth a line (etcd's warnSyncDuration). */
 const slowSyncMs = 1_000;
 
-export function memberCounters({ server }: MemberMetrics): MemberCounters {
+export function memberCounters({ server, lease }: MemberMetrics): MemberCounters {
   return {
+    leases: {
+      granted: lease.grantedTotal,
+      grantedSeconds: lease.ttlTotal,
+      revoked: lease.revokedTotal,
+      renewed: lease.renewedTotal,
+      expired: server.leaseExpiredTotal,
+    },
     proposalsFailed: server.proposalsFailedTotal,
     slowReadIndexes: server.slowReadIndexesTotal,
     readIndexesFailed: server.readIndexesFailedTotal,

@@ -1,6 +1,6 @@
 /**
  * What peers ask of each other over HTTP beside Raft (etcd server/etcdserver/api/etcdhttp): to promote a learner, for the hash of the
- * keys, whether a downgrade is under way. And asking it.
+ * keys, about leases, whether a downgrade is under way. And asking it.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { err, ok, type Result } from '../base/result.ts';
@@ -12,6 +12,7 @@ import type { ClusterMember } from './member/api.ts';
 import type { Member } from './member/member.ts';
 import { allowMethod, answerError, answerNotFound } from './peer/http-answers.ts';
 import type { Requester } from './peer/requester.ts';
+import { answerRenewal, answerTimeToLive, internalLeasesPath, leasesPath } from './peer-leases.ts';
 import { askPeer } from './peer-question.ts';
 
 const promotePath = /^\/members\/promote\/([^/]*)$/;
@@ -24,6 +25,8 @@ export function peerRoutes(member: Member): RequestListener {
     const promote = promotePath.exec(path);
     if (promote !== null) promoteLearner(member, promote[1] ?? '', request, response);
     else if (path === '/members/hashkv') void answerHash(member, request, response);
+    else if (path === leasesPath) void answerRenewal(member.leases.keeper, request, response);
+    else if (path === internalLeasesPath) void answerTimeToLive(member.leases.keeper, request, response);
     else if (path === '/downgrade/enabled') answerDowngrade(member, request, response);
     else answerNotFound(response);
   };

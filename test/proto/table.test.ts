@@ -57,6 +57,8 @@ import {
   leaseCheckpointRequest,
   leaseGrantRequest,
   leaseGrantResponse,
+  leaseInternalRequest,
+  leaseInternalResponse,
   leaseKeepAliveRequest,
   leaseKeepAliveResponse,
   leaseLeasesRequest,
@@ -101,7 +103,7 @@ import type { Field, Message } from '../../src/proto/table.ts';
 import { bool, enumeration, message, packed } from '../../src/proto/table.ts';
 import { loadSchemas } from './schema.ts';
 
-const schemas = loadSchemas('etcdserverpb/raft_internal.proto', 'grpc_health_v1/health.proto');
+const schemas = loadSchemas('etcdserverpb/raft_internal.proto', 'grpc_health_v1/health.proto', 'leasepb/lease.proto');
 
 type AnyMessage = Message<Record<string, unknown>>;
 type Row = readonly [property: string, field: Field<unknown>];
@@ -193,6 +195,7 @@ const tablesByPackage = {
     walMetadata,
   ],
   'grpc.health.v1': [healthCheckRequest, healthCheckResponse],
+  leasepb: [leaseInternalRequest, leaseInternalResponse],
   membershippb: [
     raftAttributes,
     attributes,

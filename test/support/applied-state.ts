@@ -14,6 +14,7 @@ import {
 import { Applier } from '../../src/server/apply/applier.ts';
 import type { ApplyResponse } from '../../src/server/apply/response.ts';
 import { memberJson } from '../../src/server/cluster/member.ts';
+import type { FeatureGate } from '../../src/server/config/feature-gates.ts';
 import type { RpcError } from '../../src/server/grpc/status.ts';
 import { MemberState } from '../../src/server/member/state.ts';
 import type { Backend } from '../../src/server/storage/backend/backend.ts';
@@ -24,6 +25,7 @@ export const stateConfig = {
   compactionBatchLimit: 5,
   electionTimeoutMs: 1000,
   heartbeatIntervalMs: 100,
+  featureGates: new Map<FeatureGate, boolean>(),
 };
 
 const clusterId = 5651537195376832483n;

@@ -22,9 +22,12 @@ import type {
   MemberApi,
 } from '../../src/server/member/api.ts';
 import { Downgrade } from '../../src/server/member/downgrade.ts';
+import { Leases } from '../../src/server/member/leases.ts';
 import { errorsOfMembership } from '../../src/server/member/reconfiguration.ts';
 import { RequestIds } from '../../src/server/member/request-id.ts';
+import { nodeClock } from '../../src/server/node-ports.ts';
 import type { BackendSnapshot } from '../../src/server/storage/backend/backend.ts';
+import { uncountedLeases } from './lease-counters.ts';
 import { finishCompactions, memoryStore } from './memory-store.ts';
 import { silentLogger } from './silent-logger.ts';
 
@@ -48,6 +51,26 @@ export class FakeMember implements MemberApi {
   private readonly alarmStore = new Alarms(this.memory.backend);
   private readonly quota = new Quota(0, () => this.databaseBytes);
   private readonly membership: Membership;
+  private readonly lessor = new Lessor(this.memory.backend, 2);
+  /** Nothing ends by itself here: the timers of a fake member never fire. */
+  readonly leases = new Leases(
+    { requestTimeoutMs: 7_000, electionTimeoutMs: 1_000, heartbeatIntervalMs: 100_000, checkpointIntervalMs: null },
+    this.lessor,
+    {
+      clock: { ...nodeClock, every: () => ({ cancel: () => {} }) },
+      logger: silentLogger,
+      counters: uncountedLeases,
+      memberId: this.memberId,
+      leaderId: () => this.leader,
+      members: () => this.members(),
+      committedIndex: () => this.index,
+      appliedIndex: () => this.index,
+      nextRequestId: () => this.ids.idOf(this.ids.nextKey()),
+      linearizableRead: (done) => this.linearizableRead(done),
+      proposeAsLeader: (field, raw, done) => this.propose(field, raw, done),
+      atLeader: { renew: async () => ({ type: 'failed' }), timeToLive: async () => ({ type: 'failed' }) },
+    },
+  );
   private readonly applier: Applier;
   private readonly ids = new RequestIds(this.memberId, 1_700_000_000_000);
   private readonly waiting = new Map<bigint, Done>();
@@ -77,11 +100,11 @@ export class FakeMember implements MemberApi {
       removed: [],
       version: '3.6.0',
     });
-    const lessor = new Lessor(this.memory.backend, 2);
     const cluster = new ClusterBooks(this.membership, this.memory.backend);
-    this.store.leases = lessor;
+    this.store.leases = this.lessor;
+    this.leases.termOpened();
     this.applier = new Applier(
-      { store: this.store, cluster, alarms: this.alarmStore, lessor, quota: this.quota },
+      { store: this.store, cluster, alarms: this.alarmStore, lessor: this.lessor, quota: this.quota },
       {
         confChange: () => {},
         completed: (id, outcome) => {

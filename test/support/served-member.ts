@@ -6,6 +6,7 @@ import { Admission } from '../../src/server/grpc/services/admission.ts';
 import { registerCluster } from '../../src/server/grpc/services/cluster.ts';
 import { registerHealth } from '../../src/server/grpc/services/health.ts';
 import { registerKv } from '../../src/server/grpc/services/kv.ts';
+import { registerLease } from '../../src/server/grpc/services/lease.ts';
 import { registerMaintenance } from '../../src/server/grpc/services/maintenance.ts';
 import { registerNotServed } from '../../src/server/grpc/services/not-served.ts';
 import { ServingStatus } from '../../src/server/grpc/services/serving-status.ts';
@@ -33,6 +34,7 @@ export async function serveFakeMember(): Promise<ServedMember> {
   const grpc = new GrpcServer();
   registerKv(grpc, member, admission);
   registerCluster(grpc, member, admission);
+  registerLease(grpc, member, admission);
   const events: string[] = [];
   const status = new ServingStatus();
   registerMaintenance(grpc, member, '3.6.5', admission, {

@@ -14,8 +14,9 @@ import { Member } from '../../src/server/member/member.ts';
 import { type OpenedMember, openMember, walFolder } from '../../src/server/member/open.ts';
 import type { OutgoingSnapshot } from '../../src/server/peer/snapshot-sender.ts';
 import { PeerTransport } from '../../src/server/peer/transport.ts';
-import { openBackend } from '../../src/server/storage/backend/open.ts';
+import { openBackend, pageSumsPath } from '../../src/server/storage/backend/open.ts';
 import { Wal } from '../../src/server/storage/wal/wal.ts';
+import { uncountedLeases } from './lease-counters.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** The leader's term; the founding entries are of term 1. */
@@ -31,7 +32,8 @@ const walOptions = {
   readChunkBytes: 2048,
   monotonicMs: () => 0,
 };
-const databaseOptions = { path: '/data/member/snap/db', pageSize: 1024, cacheBytesMax: 16_384 };
+const path = '/data/member/snap/db';
+const databaseOptions = { path, sumsPath: pageSumsPath(path), pageSize: 1024, cacheBytesMax: 16_384 };
 
 export async function simConfig(flags: readonly string[]): Promise<EtcdConfig> {
   const command = await parseCommand({
@@ -168,6 +170,7 @@ export class SimMember {
         slowReadIndexes: counter,
         readIndexesFailed: counter,
         leaderChanges: counter,
+        leases: uncountedLeases,
       },
       schedule: (callback) => setImmediate(callback),
       soon: queueMicrotask,
@@ -179,6 +182,7 @@ export class SimMember {
       },
       removed: () => undefined,
       promoteAt: async () => err({ code: 2, message: 'nobody is there' }),
+      leasesAtLeader: { renew: async () => ({ type: 'failed' }), timeToLive: async () => ({ type: 'failed' }) },
       disk,
       openDatabase: memberDisk(disk).openDatabase,
     });

@@ -172,16 +172,19 @@ export class Applier {
       case 'leaseGrant': {
         const hasRoom = this.state.quota.allows(leaseCostBytes);
         const granted = this.state.lessor.grant(body.request.id, body.request.ttl);
-        return granted.ok ? ifRoom(hasRoom, { type: 'empty' }) : err(leaseErrors[granted.error]);
+        if (!granted.ok) return err(leaseErrors[granted.error]);
+        const { id, ttl } = granted.value;
+        return ifRoom(hasRoom, { type: 'leaseGrant', id, ttl });
       }
       case 'leaseRevoke':
         return this.revokeLease(body.request.id);
-      case 'leaseCheckpoint':
-        // Members of 3.5 and before do not keep checkpoints.
-        if (isFrom36(this.state.cluster.membership.version())) {
-          for (const { id, remainingTtl } of body.request.checkpoints) this.state.lessor.checkpoint(id, remainingTtl);
-        }
+      case 'leaseCheckpoint': {
+        const { lessor, cluster } = this.state;
+        // Members of 3.5 and before do not keep checkpoints, unless they are told to.
+        const isPersisted = lessor.persistsCheckpoints || isFrom36(cluster.membership.version());
+        for (const { id, remainingTtl } of body.request.checkpoints) lessor.checkpoint(id, remainingTtl, isPersisted);
         return empty;
+      }
       case 'alarm':
         return ok({ type: 'alarm', alarms: this.state.alarms.apply(body.request) });
       case 'clusterVersionSet':

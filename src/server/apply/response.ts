@@ -22,5 +22,6 @@ export type ApplyResponse =
   /** `physical` resolves when the scrub that belongs to this compaction is done. */
   | { readonly type: 'compaction'; readonly response: CompactionResponse; readonly physical: Promise<void> }
   | { readonly type: 'alarm'; readonly alarms: readonly AlarmEntry[] }
+  | { readonly type: 'leaseGrant'; readonly id: bigint; readonly ttl: number }
   /** An entry whose effect has no answer (versions, attributes). */
   | { readonly type: 'empty' };

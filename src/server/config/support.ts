@@ -38,8 +38,6 @@ export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
 
 /** Feature gates that change nothing yet. */
 const gatesNotYetEffective: ReadonlySet<FeatureGate> = new Set<FeatureGate>([
-  'LeaseCheckpoint',
-  'LeaseCheckpointPersist',
   'SetMemberLocalAddr',
 ]);
 

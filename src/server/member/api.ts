@@ -3,6 +3,7 @@
  * The services decide what to ask; the member decides how consensus answers.
  */
 import type { Result } from '../../base/result.ts';
+import type { LeaseTimeToLiveRequest } from '../../proto/etcdserverpb-lease.ts';
 import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
 import type { DowngradeInfo } from '../cluster/membership.ts';
 import type { RpcError } from '../grpc/status.ts';
@@ -47,6 +48,30 @@ export interface DatabaseSize {
   readonly quota: number;
 }
 
+/** How long a lease lives, in seconds. */
+export interface LeaseLife {
+  /** What is left, rounded towards zero: negative for one that ended a second ago and is not revoked yet. */
+  readonly ttl: number;
+  readonly grantedTtl: number;
+  /** Those that hang on it, if they were asked for. */
+  readonly keys: readonly Uint8Array[];
+}
+
+/** What is known of leases outside the log: the leader knows it, and is asked. `done` is called once, null stands for no such lease. */
+export interface LeaseApi {
+  /** For a lease whose client leaves the choice to the server. */
+  newId(): bigint;
+  /** The ids of all leases that this member has applied, in the order of their ends if it leads. */
+  ids(): readonly bigint[];
+  /** Gives a lease all of its time again, and says how many seconds that is. Gives up when it is not `isWanted` any more. */
+  renew(id: bigint, isWanted: () => boolean, done: (outcome: Result<number | null, RpcError>) => void): void;
+  timeToLive(
+    request: LeaseTimeToLiveRequest,
+    isWanted: () => boolean,
+    done: (outcome: Result<LeaseLife | null, RpcError>) => void,
+  ): void;
+}
+
 /** A new member, and all members with it. */
 export interface AddedMember {
   readonly member: ClusterMember;
@@ -57,6 +82,7 @@ export interface MemberApi {
   readonly memberId: bigint;
   readonly clusterId: bigint;
   readonly store: KvStore;
+  readonly leases: LeaseApi;
   raftTerm(): number;
   /** 0n while no leader is known. */
   leaderId(): bigint;

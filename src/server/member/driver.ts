@@ -107,6 +107,14 @@ export class RaftDriver {
     this.wake();
   }
 
+  /** Hands an entry's data to Raft if this member leads at this moment: it is never passed on to another leader. False if it does not. */
+  proposeAsLeader(data: Uint8Array): boolean {
+    if (this.stopped || this.node.basicStatus().raftState !== 'StateLeader') return false;
+    if (!this.node.proposeEntries([data]).ok) return false;
+    this.wake();
+    return true;
+  }
+
   /** Takes back those of the proposals that were never handed to Raft, and tells which they are. */
   dropQueued(proposals: ReadonlySet<Uint8Array>): ReadonlySet<Uint8Array> {
     const dropped = new Set(this.proposals.filter((data) => proposals.has(data)));

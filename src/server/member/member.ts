@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../../base/result.ts';
 import { encodeCompactionRequest } from '../../proto/etcdserverpb-kv-requests.ts';
 import { alarmAction, alarmRequest, alarmType } from '../../proto/etcdserverpb-maintenance.ts';
 import { encodeInternalRequest, internalField } from '../../proto/raft-internal.ts';
-import type { ConfChange, Entry, Message } from '../../proto/raftpb.ts';
+import { type ConfChange, type Entry, entryType, type Message } from '../../proto/raftpb.ts';
 import { MemoryStorage } from '../../raft/storage.ts';
 import type { ReadState } from '../../raft/types.ts';
 import { Applier } from '../apply/applier.ts';
@@ -20,6 +20,7 @@ import { isBefore, shortVersion } from '../cluster/versions.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import { gateEnabled } from '../config/feature-gates.ts';
 import { type RpcError, rpcErrors, statusCode } from '../grpc/status.ts';
+import { checkpointIntervalMs } from '../lease/primary.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
@@ -34,6 +35,7 @@ import { CorruptionMonitor } from './corruption-monitor.ts';
 import { Downgrade } from './downgrade.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import { Elections } from './elections.ts';
+import { type LeaderLeases, Leases } from './leases.ts';
 import type { MemberMetrics } from './member-metrics.ts';
 import { databasePath, type OpenedMember } from './open.ts';
 import { Proposals } from './proposals.ts';
@@ -84,6 +86,8 @@ export interface MemberPorts {
   peerHashes(members: readonly ClusterMember[], revision: number, timeoutMs: number): Promise<readonly PeerHash[]>;
   /** Asks a leader to promote a learner, over its peer port. */
   promoteAt(leader: ClusterMember, id: bigint): Promise<Result<readonly ClusterMember[], RpcError>>;
+  /** Asks a leader about leases, over its peer port. */
+  readonly leasesAtLeader: LeaderLeases;
   readonly disk: Disk;
   /** Opens the database at a path. */
   openDatabase(path: string): Promise<Result<Backend, string>>;
@@ -114,6 +118,7 @@ export class Member implements MemberApi {
   readonly clusterId: bigint;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
+  readonly leases: Leases;
   private state: MemberState;
   private readonly config: EtcdConfig;
   private readonly ports: MemberPorts;
@@ -191,6 +196,7 @@ export class Member implements MemberApi {
       {
         clock: ports.clock,
         propose: (data) => this.driver.propose(data),
+        proposeAsLeader: (data) => this.driver.proposeAsLeader(data),
         dropQueued: (entries) => this.driver.dropQueued(entries),
         timeoutError: (startedMs) => this.timeoutError(startedMs),
         failed: () => ports.metrics.proposalsFailed.inc(),
@@ -227,6 +233,7 @@ export class Member implements MemberApi {
       downgrade: () => this.downgrade(),
     });
     this.corruption = this.createCorruptionMonitor();
+    this.leases = this.createLeases();
     this.schema = new StorageVersion({
       clock: ports.clock,
       logger: ports.logger,
@@ -276,6 +283,7 @@ export class Member implements MemberApi {
       installed: (index) => {
         this.schema.update();
         this.barrier.applied(index);
+        this.leases.applied(index);
       },
       reportSnapshot: (id, success) => this.reportSnapshot(id, success),
     });
@@ -321,6 +329,33 @@ export class Member implements MemberApi {
         this.propose(internalField.alarm, alarmRequest.encode(raise), () => {});
       },
     });
+  }
+
+  private createLeases(): Leases {
+    const { config, ports, requestTimeoutMs } = this;
+    const { electionTimeoutMs, heartbeatIntervalMs, featureGates } = config;
+    const checkpoints = gateEnabled(featureGates, 'LeaseCheckpoint') ? checkpointIntervalMs : null;
+    return new Leases(
+      { requestTimeoutMs, electionTimeoutMs, heartbeatIntervalMs, checkpointIntervalMs: checkpoints },
+      this.state.lessor,
+      {
+        clock: ports.clock,
+        logger: ports.logger.at('member/leases.ts'),
+        counters: ports.metrics.leases,
+        memberId: this.memberId,
+        leaderId: () => this.leaderId(),
+        members: () => this.membership.members(),
+        committedIndex: () => this.committedIndex(),
+        appliedIndex: () => this.appliedIndex(),
+        nextRequestId: () => this.requestIds.idOf(this.requestIds.nextKey()),
+        linearizableRead: (done) => this.linearizableRead(done),
+        proposeAsLeader: (field, raw, done) => {
+          const key = this.requestIds.nextKey();
+          this.proposals.proposeAsLeader(key, encodeInternalRequest(this.requestIds.idOf(key), field, raw), done);
+        },
+        atLeader: ports.leasesAtLeader,
+      },
+    );
   }
 
   private createDriver(): RaftDriver {
@@ -398,7 +433,10 @@ export class Member implements MemberApi {
     this.monitor.start();
     this.schema.start();
     this.corruption.start();
-    this.ticker = ports.clock.every(config.heartbeatIntervalMs, () => this.driver.tick());
+    this.ticker = ports.clock.every(config.heartbeatIntervalMs, () => {
+      this.driver.tick();
+      this.leases.ticked();
+    });
     this.elections.start(this.log.restarted);
   }
 
@@ -497,6 +535,7 @@ export class Member implements MemberApi {
     this.autoCompaction.stop();
     this.compactions.stop();
     this.driver.stop();
+    this.leases.stop();
     this.proposals.stop();
     this.reconfiguration.stop();
     this.barrier.stop();
@@ -646,11 +685,15 @@ export class Member implements MemberApi {
   private apply(entries: readonly Entry[]): void {
     const last = entries[entries.length - 1];
     if (last === undefined) return;
-    for (const entry of entries) this.applier.apply(entry);
+    for (const entry of entries) {
+      this.applier.apply(entry);
+      if (isOpening(entry) && entry.term === this.driver.raftTerm) this.leases.termOpened();
+    }
     if (last.index > this.state.applied.index) this.state.mark(last.index, last.term);
     else this.state.markAgain();
     this.snapshots.applied();
     this.barrier.applied(last.index);
+    this.leases.applied(last.index);
     if (this.isLeader() && this.firstCommitTerm < this.driver.raftTerm && last.term === this.driver.raftTerm) {
       this.firstCommitTerm = this.driver.raftTerm;
       this.barrier.retryNow();
@@ -666,6 +709,7 @@ export class Member implements MemberApi {
   private replaceState(state: MemberState): void {
     this.state = state;
     this.applier.replace(state, state.applied.index);
+    this.leases.replace(state.lessor);
     this.watchState();
     this.compactions.replace(state);
   }
@@ -702,6 +746,7 @@ export class Member implements MemberApi {
       this.barrier.leaderChanged();
     }
     this.elections.leaderChanged(leader);
+    this.leases.leaderChanged();
   }
 
   private confChange(change: ConfChange, isRefused: boolean): void {
@@ -767,4 +812,9 @@ export class Member implements MemberApi {
         : this.connections.connectedSince(leader, startedMs);
     return connected ? rpcErrors.timeout : rpcErrors.timeoutDueToConnectionLost;
   }
+}
+
+/** The empty entry that a new leader appends first. */
+function isOpening({ type, data }: Entry): boolean {
+  return type === entryType.normal && (data === null || data.length === 0);
 }

@@ -19,6 +19,8 @@ export interface ProposalPorts {
   readonly clock: Clock;
   /** Hands the entry to Raft, or queues it while there is no leader. */
   propose(data: Uint8Array): void;
+  /** Hands the entry to Raft if this member leads, and says whether it does. */
+  proposeAsLeader(data: Uint8Array): boolean;
   /** Takes back those of the entries that are still queued, and tells which they are. */
   dropQueued(entries: ReadonlySet<Uint8Array>): ReadonlySet<Uint8Array>;
   /** What a client is told whose proposal Raft took, but that was not applied in time. */
@@ -54,8 +56,19 @@ export class Proposals {
       done(err(rpcErrors.stopped));
       return;
     }
-    this.waiting.set(key, { data, startedMs: this.ports.clock.monotonicMs(), done });
+    this.wait(key, data, done);
     this.ports.propose(data);
+  }
+
+  /** The same, but fails with `notLeader` unless this member leads. */
+  proposeAsLeader(key: number, data: Uint8Array, done: ProposalDone): void {
+    if (this.stopped) done(err(rpcErrors.stopped));
+    else if (this.ports.proposeAsLeader(data)) this.wait(key, data, done);
+    else done(err(rpcErrors.notLeader));
+  }
+
+  private wait(key: number, data: Uint8Array, done: ProposalDone): void {
+    this.waiting.set(key, { data, startedMs: this.ports.clock.monotonicMs(), done });
   }
 
   /** Whether a client of this member waits for the entry. */

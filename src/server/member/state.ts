@@ -10,6 +10,7 @@ import { confStateFrom, confStateJson } from '../cluster/conf-state.ts';
 import type { Member } from '../cluster/member.ts';
 import { Membership } from '../cluster/membership.ts';
 import type { EtcdConfig } from '../config/config.ts';
+import { gateEnabled } from '../config/feature-gates.ts';
 import { Lessor } from '../lease/lessor.ts';
 import { KvStore } from '../mvcc/store.ts';
 import type { Backend } from '../storage/backend/backend.ts';
@@ -27,7 +28,12 @@ import { electionTicks } from './elections.ts';
 
 export type StateConfig = Pick<
   EtcdConfig,
-  'maxLearners' | 'quotaBackendBytes' | 'compactionBatchLimit' | 'electionTimeoutMs' | 'heartbeatIntervalMs'
+  | 'maxLearners'
+  | 'quotaBackendBytes'
+  | 'compactionBatchLimit'
+  | 'electionTimeoutMs'
+  | 'heartbeatIntervalMs'
+  | 'featureGates'
 >;
 
 const defaultCompactionBatch = 1000;
@@ -58,7 +64,11 @@ export class MemberState {
     this.store = new KvStore(backend, { compactionBatchRecords: compactionBatchLimit || defaultCompactionBatch });
     this.cluster = new ClusterBooks(this.membership, backend);
     this.alarms = new Alarms(backend);
-    this.lessor = new Lessor(backend, leaseSecondsMin(config));
+    this.lessor = new Lessor(
+      backend,
+      leaseSecondsMin(config),
+      gateEnabled(config.featureGates, 'LeaseCheckpointPersist'),
+    );
     this.store.leases = this.lessor;
     this.quota = new Quota(quotaBackendBytes, () => this.current.size());
   }

@@ -187,6 +187,7 @@ class KvService {
         // etcd answers with the revision of the moment, not with that of the compaction.
         return encodeCompactionResponse({ header: this.headers.header(this.member.store.revision) }, origin);
       case 'alarm':
+      case 'leaseGrant':
       case 'empty':
         invariant(false, `a KV request is not answered with ${applied.type}`);
         break;

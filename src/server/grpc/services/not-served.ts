@@ -6,7 +6,6 @@ import { type RpcError, statusCode } from '../status.ts';
 import type { MethodRegistry } from './registry.ts';
 
 const unaryMethods: Readonly<Record<string, readonly string[]>> = {
-  'etcdserverpb.Lease': ['LeaseGrant', 'LeaseRevoke', 'LeaseTimeToLive', 'LeaseLeases'],
   'etcdserverpb.Auth': [
     'AuthEnable',
     'AuthDisable',
@@ -32,7 +31,6 @@ const unaryMethods: Readonly<Record<string, readonly string[]>> = {
 
 const streamMethods: Readonly<Record<string, readonly string[]>> = {
   'etcdserverpb.Watch': ['Watch'],
-  'etcdserverpb.Lease': ['LeaseKeepAlive'],
   'v3electionpb.Election': ['Observe'],
 };
 

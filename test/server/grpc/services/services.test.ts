@@ -68,8 +68,8 @@ describe('methods', () => {
     expect(await callRaw('/etcdserverpb.KV/Nope', Buffer.alloc(0))).toBe(
       '12 unknown method Nope for service etcdserverpb.KV',
     );
-    expect(await callRaw('/etcdserverpb.Lease/LeaseGrant', Buffer.alloc(0))).toBe(
-      "12 clusterctl's etcd does not serve etcdserverpb.Lease/LeaseGrant in this version",
+    expect(await callRaw('/v3lockpb.Lock/Lock', Buffer.alloc(0))).toBe(
+      "12 clusterctl's etcd does not serve v3lockpb.Lock/Lock in this version",
     );
   });
 });
