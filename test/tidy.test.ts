@@ -76,7 +76,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/server': ['src/server', 'src/raft', 'src/proto', 'src/base'],
   'src/sim': ['src/server', 'src/raft', 'src/proto', 'src/base'],
-  'src/supervisor': ['src/base'],
+  'src/supervisor': ['src/client/http-get.ts', 'src/base'],
   'src/client': ['src/proto', 'src/base'],
   'src/chaos': ['src/supervisor', 'src/client', 'src/base'],
   // Of the supervisor and the faults only types and pure models.

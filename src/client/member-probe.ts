@@ -1,4 +1,5 @@
 /** Looks at etcds from outside, whatever they are: Maintenance.Status, and their HTTP pages. */
+import type { MemberEndpoint } from '../base/member-endpoint.ts';
 import type { MemberStatus } from '../base/member-status.ts';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
@@ -14,30 +15,31 @@ export class MemberProbe {
   readonly #connections = new Map<string, UnaryConnection>();
 
   /** The error says why there is no status. */
-  async status(url: string, timeoutMs: number): Promise<Result<MemberStatus, string>> {
-    const answer = await this.#connection(url).call('/etcdserverpb.Maintenance/Status', noBytes, timeoutMs);
+  async status(endpoint: MemberEndpoint, timeoutMs: number): Promise<Result<MemberStatus, string>> {
+    const answer = await this.#connection(endpoint).call('/etcdserverpb.Maintenance/Status', noBytes, timeoutMs);
     return answer.ok ? parseStatus(answer.value) : answer;
   }
 
   /** How long a read through the leader takes, in milliseconds; else why there is none. /health of 3.4 would write to the log each time. */
-  async health(url: string, timeoutMs: number): Promise<Result<number, string>> {
+  async health(endpoint: MemberEndpoint, timeoutMs: number): Promise<Result<number, string>> {
     const startMs = performance.now();
-    const answer = await this.#connection(url).call('/etcdserverpb.KV/Range', healthRequest, timeoutMs);
+    const answer = await this.#connection(endpoint).call('/etcdserverpb.KV/Range', healthRequest, timeoutMs);
     const tookMs = performance.now() - startMs;
     // One that may not read the key has come as far as the read.
     return answer.ok || /permission denied/.test(answer.error) ? ok(tookMs) : answer;
   }
 
   /** The page at `path`, if the etcd gives it with status 200; else why not. */
-  async page(url: string, path: string, timeoutMs: number): Promise<Result<string, string>> {
-    const answer = await httpGet(new URL(path, url).href, timeoutMs);
+  async page(endpoint: MemberEndpoint, path: string, timeoutMs: number): Promise<Result<string, string>> {
+    const answer = await httpGet(endpoint, path, timeoutMs);
     if (!answer.ok) return answer;
     return answer.value.status === 200 ? ok(answer.value.body) : err(`${path} answers ${answer.value.status}`);
   }
 
-  #connection(url: string): UnaryConnection {
-    const connection = this.#connections.get(url) ?? new UnaryConnection(url);
-    this.#connections.set(url, connection);
+  #connection(endpoint: MemberEndpoint): UnaryConnection {
+    const key = JSON.stringify(endpoint);
+    const connection = this.#connections.get(key) ?? new UnaryConnection(endpoint);
+    this.#connections.set(key, connection);
     return connection;
   }
 

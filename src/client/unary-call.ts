@@ -1,8 +1,13 @@
 /** One gRPC connection to an etcd for small unary calls, over Node's own HTTP/2. It is made when it is needed, and again when it broke. */
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:http2';
+import type { Socket } from 'node:net';
+import * as tls from 'node:tls';
+import type { MemberEndpoint } from '../base/member-endpoint.ts';
+import { isSecure } from '../base/member-endpoint.ts';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
+import { failureText, hostOf, openSocket, silenceText } from './member-socket.ts';
 
 /** A longer answer is refused: what is asked for here is small. */
 export const answerBytesMax = 1024 * 1024;
@@ -10,18 +15,26 @@ export const answerBytesMax = 1024 * 1024;
 const prefixBytes = 5;
 
 export class UnaryConnection {
-  readonly #url: string;
+  readonly #endpoint: MemberEndpoint;
   #session: ClientHttp2Session | null = null;
+  /** Why the last connection broke. */
+  #broken: string | null = null;
 
-  /** `url` is a client URL, http or https; whom an https one belongs to is not checked. Nothing is done until the first call. */
-  constructor(url: string) {
-    this.#url = url;
+  /** Nothing is done until the first call. */
+  constructor(endpoint: MemberEndpoint) {
+    this.#endpoint = endpoint;
   }
 
   /** The answer's bytes, or why there are none. Never rejects; over after `timeoutMs`. */
   call(path: string, request: Uint8Array, timeoutMs: number): Promise<Result<Buffer, string>> {
     return new Promise((resolve) => {
-      const session = this.#open();
+      let session: ClientHttp2Session;
+      try {
+        session = this.#open();
+      } catch (error) {
+        resolve(err(messageOf(error)));
+        return;
+      }
       let stream: ClientHttp2Stream;
       try {
         stream = session.request({
@@ -57,10 +70,12 @@ export class UnaryConnection {
         stream.destroy();
       });
       stream.on('error', (error) => {
-        failure ??= messageOf(error);
+        failure ??= this.#broken ?? silenceText(messageOf(error), this.#endpoint);
       });
       stream.on('close', () => {
         clearTimeout(timer);
+        if (failure === null && status[':status'] === undefined)
+          failure = silenceText('no gRPC answer', this.#endpoint);
         resolve(failure === null ? answerOf(Buffer.concat(chunks), status) : err(failure));
       });
       stream.end(frame(request));
@@ -73,7 +88,14 @@ export class UnaryConnection {
 
   #open(): ClientHttp2Session {
     if (this.#session !== null) return this.#session;
-    const session = connect(new URL(this.#url).origin, { rejectUnauthorized: false });
+    const endpoint = this.#endpoint;
+    const isTls = isSecure(endpoint);
+    const socket: Socket = openSocket(endpoint, isTls ? tls : null, 'h2');
+    this.#broken = null;
+    socket.on('error', (error) => {
+      if (this.#session === session) this.#broken = failureText(error, endpoint);
+    });
+    const session = connect(`${isTls ? 'https' : 'http'}://${hostOf(endpoint)}`, { createConnection: () => socket });
     this.#session = session;
     session.on('error', () => this.#drop(session)); // its streams say so to those who wait
     session.on('goaway', () => this.#forget(session));
@@ -103,7 +125,7 @@ function answerOf(bytes: Buffer, status: IncomingHttpHeaders): Result<Buffer, st
   const code = status['grpc-status'];
   if (code !== '0') {
     const message = String(status['grpc-message'] ?? '');
-    return err(code === undefined ? `no gRPC answer (HTTP ${status[':status'] ?? '?'})` : `code ${code}: ${message}`);
+    return err(code === undefined ? `no gRPC answer (HTTP ${status[':status']})` : `code ${code}: ${message}`);
   }
   const isWhole = bytes.length >= prefixBytes && bytes[0] === 0;
   const end = isWhole ? prefixBytes + bytes.readUInt32BE(1) : 0;

@@ -1,10 +1,11 @@
 /** Waits for the etcds of a run to be one whole cluster, as they say themselves. */
+import type { MemberEndpoint } from '../base/member-endpoint.ts';
 import { etcdHealth } from './probes.ts';
 
 /** One etcd of the run. */
 export interface MemberView {
   readonly name: string;
-  readonly clientUrl: string;
+  readonly endpoint: MemberEndpoint;
   /** `over`: it is down and will not come up by itself. */
   readonly state: 'running' | 'coming' | 'over';
 }
@@ -28,8 +29,8 @@ export async function waitForHealth(members: () => readonly MemberView[], patien
   }
 }
 
-async function unhealthy({ name, clientUrl, state }: MemberView): Promise<string | null> {
+async function unhealthy({ name, endpoint, state }: MemberView): Promise<string | null> {
   if (state !== 'running') return `${name} does not run`;
-  const reason = await etcdHealth(clientUrl, timeoutMs);
+  const reason = await etcdHealth(endpoint, timeoutMs);
   return reason === null ? null : `${name} is not healthy: ${reason}`;
 }

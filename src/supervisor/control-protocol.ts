@@ -6,6 +6,7 @@
  *
  * A reply comes when what was asked for is done: after `stop` nothing of the process is alive.
  */
+import type { MemberEndpoint } from '../base/member-endpoint.ts';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import type { FaultFacts, Observation, RunEvent } from './observe/model.ts';
@@ -97,6 +98,8 @@ export interface ProcessStatus {
   readonly port: number | null;
   /** Where clients reach it, if it is an etcd. */
   readonly clientUrl: string | null;
+  /** The same with the files of certificates that the supervisor uses for it. */
+  readonly endpoint: MemberEndpoint | null;
   /** Of the last start, if there was one. */
   readonly startedAt: string | null;
   readonly uptimeMs: number | null;

@@ -88,18 +88,6 @@ export function* portCandidates(): Generator<{ readonly clientPort: number; read
   }
 }
 
-/** Where etcd listens if its flags do not say. */
-const defaultClientUrl = 'http://localhost:2379';
-
-/** The address for clients in the command line of an etcd: the first that it advertises, or listens on. */
-export function clientUrlOf(command: string): string {
-  for (const flag of ['advertise-client-urls', 'listen-client-urls']) {
-    const [, url] = new RegExp(`\\s--?${flag}[=\\s]+['"]?(https?://[^\\s,'"]+)`).exec(command) ?? [];
-    if (url !== undefined) return url;
-  }
-  return defaultClientUrl;
-}
-
 /** What an etcd is told of its cluster; `peers` is empty if its flags and environment do not say. */
 export interface ClusterHint {
   readonly token: string;

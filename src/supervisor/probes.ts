@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import type { IncomingMessage } from 'node:http';
 import { createConnection } from 'node:net';
 import { unreachable } from '../base/assert.ts';
+import type { MemberEndpoint } from '../base/member-endpoint.ts';
+import { httpGet } from '../client/http-get.ts';
 import type { ReadyCheck } from './ready-check.ts';
 
 /** The checks that are looks; the others are events. */
@@ -14,7 +16,7 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What matters of an answer, a status or that of /health, comes before. */
+/** What matters of an answer, its status, comes before. */
 const answerBytesMax = 16 * 1024;
 
 /** Null if the look succeeds, else why it does not. Never rejects; over after `timeoutMs`, or at once when `signal` aborts. */
@@ -40,15 +42,15 @@ function start(look: Look, surroundings: Surroundings, signal: AbortSignal): Pro
     case 'exec':
       return succeeds(look.command, surroundings, signal);
     case 'etcd':
-      return knowsLeader(look.url, signal);
+      return knowsLeader(look.endpoint, look.timeoutMs, signal);
     default:
       return unreachable(look);
   }
 }
 
-/** Null if the etcd at `url` is healthy, which it is only while it knows a leader; else why not. */
-export function etcdHealth(url: string, timeoutMs: number): Promise<string | null> {
-  const look: Look = { type: 'etcd', url, timeoutMs, intervalMs: 0 };
+/** Null if the etcd is healthy, which it is only while it knows a leader; else why not. */
+export function etcdHealth(endpoint: MemberEndpoint, timeoutMs: number): Promise<string | null> {
+  const look: Look = { type: 'etcd', endpoint, timeoutMs, intervalMs: 0 };
   return probe(look, { cwd: '/', env: {} }, new AbortController().signal);
 }
 
@@ -69,11 +71,11 @@ async function answers(url: string, status: number, signal: AbortSignal): Promis
   return answer.status === status ? null : `${url} answers ${answer.status}`;
 }
 
-async function knowsLeader(url: string, signal: AbortSignal): Promise<string | null> {
-  const answer = await get(new URL('/health', url).href, signal);
-  if (typeof answer === 'string') return answer;
-  const healthy = answer.status === 200 && /"health"\s*:\s*"true"/.test(answer.text);
-  return healthy ? null : `${url} does not know a leader`;
+async function knowsLeader(endpoint: MemberEndpoint, timeoutMs: number, signal: AbortSignal): Promise<string | null> {
+  const answer = await httpGet(endpoint, '/health', timeoutMs, signal);
+  if (!answer.ok) return `${endpoint.url}: ${answer.error}`;
+  const healthy = answer.value.status === 200 && /"health"\s*:\s*"true"/.test(answer.value.body);
+  return healthy ? null : `${endpoint.url} does not know a leader`;
 }
 
 interface Answer {

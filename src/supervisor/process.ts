@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { unreachable } from '../base/assert.ts';
+import type { MemberEndpoint } from '../base/member-endpoint.ts';
 import type { ProcessStatus } from './control-protocol.ts';
 import { directCommand } from './direct-command.ts';
 import type { LogChannel } from './log-mux.ts';
@@ -28,8 +29,8 @@ export interface ProcessSpec {
   readonly entry: string;
   /** Its PORT, if it has one. */
   readonly port: number | null;
-  /** Where clients reach it, if it is an etcd. */
-  readonly clientUrl: string | null;
+  /** How clients reach it, if it is an etcd. */
+  readonly endpoint: MemberEndpoint | null;
   /** Where its admin socket is, if it is an etcd that offers one (base/admin-protocol.ts). */
   readonly adminSocket: string | null;
   /** Said in the log when it starts. */
@@ -219,7 +220,8 @@ export class SupervisedProcess {
       paused: this.#paused,
       pid: !isUp || this.#groupId === 0 ? null : this.#groupId,
       port: this.#spec.port,
-      clientUrl: this.#spec.clientUrl,
+      clientUrl: this.#spec.endpoint?.url ?? null,
+      endpoint: this.#spec.endpoint,
       startedAt: this.#startedAt?.toISOString() ?? null,
       uptimeMs,
       restarts: Math.max(0, this.#starts - 1),

@@ -1,4 +1,5 @@
 /** When a started process counts as ready: what others wait for before they start. Pure. */
+import type { MemberEndpoint } from '../base/member-endpoint.ts';
 
 /** One look at a process, repeated until it succeeds. */
 export type ReadyCheck =
@@ -15,7 +16,7 @@ export type ReadyCheck =
   /** The command, run in the environment and the folder of the process, exits with 0. */
   | ({ readonly type: 'exec'; readonly command: string } & Timing)
   /** An etcd that says it is healthy; it says so only while it knows a leader. */
-  | ({ readonly type: 'etcd'; readonly url: string } & Timing);
+  | ({ readonly type: 'etcd'; readonly endpoint: MemberEndpoint } & Timing);
 
 export interface Timing {
   /** From the end of one look to the next. */
@@ -46,6 +47,6 @@ export function describeCheck(check: ReadyCheck): string {
     case 'exec':
       return `\`${check.command}\` to exit with 0`;
     case 'etcd':
-      return `${check.url} to know a leader`;
+      return `${check.endpoint.url} to know a leader`;
   }
 }

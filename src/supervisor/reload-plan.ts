@@ -33,8 +33,8 @@ function programText({ command, cwd, env }: ProcessSpec): string {
   return JSON.stringify([command, cwd, variables.sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
-function treatmentText({ graceMs, stopSignal, restart, ready, dependsOn, clientUrl }: ProcessSpec): string {
-  return JSON.stringify([graceMs, stopSignal, restart, ready, dependsOn, clientUrl]);
+function treatmentText({ graceMs, stopSignal, restart, ready, dependsOn, endpoint }: ProcessSpec): string {
+  return JSON.stringify([graceMs, stopSignal, restart, ready, dependsOn, endpoint]);
 }
 
 /** Between the ports of two entries. */

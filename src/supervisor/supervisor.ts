@@ -286,8 +286,7 @@ export class Supervisor {
   #rollingRestart(processes: readonly SupervisedProcess[], patienceMs: number): Promise<Result<null, string>> {
     const rolling = processes.map((process) => ({
       name: process.spec.name,
-      health:
-        process.spec.clientUrl === null ? null : () => waitForHealth(() => this.#membersWith(process), patienceMs),
+      health: process.spec.endpoint === null ? null : () => waitForHealth(() => this.#membersWith(process), patienceMs),
       restart: () => this.#restart([process]),
       ready: async () => {
         const isDecided = () => process.ready || process.over || this.#stopping;
@@ -303,10 +302,10 @@ export class Supervisor {
   #membersWith({ spec }: SupervisedProcess): MemberView[] {
     const hint = clusterHintOf(spec.command, spec.env);
     return this.processes.flatMap((process) => {
-      const { name, clientUrl, command, env } = process.spec;
-      if (clientUrl === null || !mayBeOneCluster(hint, clusterHintOf(command, env))) return [];
+      const { name, endpoint, command, env } = process.spec;
+      if (endpoint === null || !mayBeOneCluster(hint, clusterHintOf(command, env))) return [];
       const isOver = process.over || this.#stopping;
-      return [{ name, clientUrl, state: isOver ? 'over' : process.state.type === 'running' ? 'running' : 'coming' }];
+      return [{ name, endpoint, state: isOver ? 'over' : process.state.type === 'running' ? 'running' : 'coming' }];
     });
   }
 
@@ -375,7 +374,7 @@ export class Supervisor {
     this.#ends.delete(name); // so that the order is that of the last ends
     this.#ends.set(name, { name, exit, stopping: wanted });
     const process = this.processes.find((one) => one.spec.name === name);
-    if (exit.code !== 0 && !wanted && !this.#stopping && process?.spec.clientUrl !== null && process !== undefined)
+    if (exit.code !== 0 && !wanted && !this.#stopping && process?.spec.endpoint !== null && process !== undefined)
       void this.#explain(process);
     if (exit.code !== 0 && !wanted && !again && this.#policy.exitOnError && !this.#stopping) {
       this.#failure = { name, exit };

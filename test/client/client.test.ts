@@ -3,6 +3,7 @@ import { createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { plainEndpoint } from '../../src/base/member-endpoint.ts';
 import { bodyBytesMax, httpGet } from '../../src/client/http-get.ts';
 import { MemberProbe } from '../../src/client/member-probe.ts';
 import { answerBytesMax, UnaryConnection } from '../../src/client/unary-call.ts';
@@ -39,7 +40,7 @@ function succeed(stream: ServerHttp2Stream, message: Uint8Array): void {
 }
 
 function connection(url: string): UnaryConnection {
-  const made = new UnaryConnection(url);
+  const made = new UnaryConnection(plainEndpoint(url));
   closers.push(() => made.close());
   return made;
 }
@@ -117,7 +118,7 @@ describe('MemberProbe', () => {
     });
     const probe = new MemberProbe();
     closers.push(() => probe.close());
-    expect(await probe.status(url, 5_000)).toEqual({
+    expect(await probe.status(plainEndpoint(url), 5_000)).toEqual({
       ok: true,
       value: {
         memberId: 'a',
@@ -132,7 +133,7 @@ describe('MemberProbe', () => {
         dbInUseBytes: 60,
       },
     });
-    expect(await probe.health(url, 5_000)).toMatchObject({ ok: true });
+    expect(await probe.health(plainEndpoint(url), 5_000)).toMatchObject({ ok: true });
     expect(paths).toEqual(['/etcdserverpb.Maintenance/Status', '/etcdserverpb.KV/Range']);
   });
 
@@ -142,7 +143,7 @@ describe('MemberProbe', () => {
     );
     const probe = new MemberProbe();
     closers.push(() => probe.close());
-    expect((await probe.health(url, 5_000)).ok).toBe(true);
+    expect((await probe.health(plainEndpoint(url), 5_000)).ok).toBe(true);
   });
 });
 
@@ -160,18 +161,24 @@ describe('httpGet', () => {
 
   it('gives status and body', async () => {
     const url = await httpServer('HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nfoo\r\n\r\nbar');
-    expect(await httpGet(`${url}/version`, 5_000)).toEqual({
+    expect(await httpGet(plainEndpoint(url), '/version', 5_000)).toEqual({
       ok: true,
       value: { status: 200, body: 'foo\r\n\r\nbar' },
     });
   });
 
   it('says why there is no answer', async () => {
-    expect(await httpGet(await httpServer('SSH-2.0\r\n'), 5_000)).toEqual({ ok: false, error: 'no HTTP answer' });
-    expect(await httpGet(await httpServer(null), 50)).toEqual({ ok: false, error: 'no answer within 0.05 s' });
+    expect(await httpGet(plainEndpoint(await httpServer('SSH-2.0\r\n')), '/', 5_000)).toEqual({
+      ok: false,
+      error: 'no HTTP answer',
+    });
+    expect(await httpGet(plainEndpoint(await httpServer(null)), '/', 50)).toEqual({
+      ok: false,
+      error: 'no answer within 0.05 s',
+    });
     const long = await httpServer(`HTTP/1.0 200 OK\r\n\r\n${'x'.repeat(bodyBytesMax)}`);
-    expect(await httpGet(long, 5_000)).toEqual({ ok: false, error: 'the answer is too long' });
-    const nobody = await httpGet('http://127.0.0.1:1/', 5_000);
+    expect(await httpGet(plainEndpoint(long), '/', 5_000)).toEqual({ ok: false, error: 'the answer is too long' });
+    const nobody = await httpGet(plainEndpoint('http://127.0.0.1:1'), '/', 5_000);
     expect(nobody.ok ? '' : nobody.error).toContain('ECONNREFUSED');
   });
 });

@@ -195,7 +195,7 @@ describe('clusterctl wait', () => {
     await launch(['start']).seen(/member up/);
     expect(await command(['wait', '--for=leader', '-t', '0'])).toEqual([
       '',
-      `clusterctl: gave up waiting: e (${url}) does not know a leader\n`,
+      `clusterctl: gave up waiting: e: ${url} does not know a leader\n`,
       124,
     ]);
     leader = true;

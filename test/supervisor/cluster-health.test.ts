@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plainEndpoint } from '../../src/base/member-endpoint.ts';
 import type { MemberView } from '../../src/supervisor/cluster-health.ts';
 import { waitForHealth } from '../../src/supervisor/cluster-health.ts';
 
@@ -16,7 +17,7 @@ beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', res
 afterAll(() => new Promise((resolve) => server.close(resolve)));
 
 function member(name: string, state: MemberView['state']): MemberView {
-  return { name, clientUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, state };
+  return { name, endpoint: plainEndpoint(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), state };
 }
 
 describe('the health of a cluster', () => {

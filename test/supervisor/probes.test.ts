@@ -2,6 +2,7 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { plainEndpoint } from '../../src/base/member-endpoint.ts';
 import type { Look } from '../../src/supervisor/probes.ts';
 import { etcdHealth, probe } from '../../src/supervisor/probes.ts';
 
@@ -76,8 +77,8 @@ describe('a look', () => {
       response.end(health);
     });
     const url = `http://127.0.0.1:${await listen(server)}`;
-    expect(await etcdHealth(url, 1_000)).toBe(`${url} does not know a leader`);
+    expect(await etcdHealth(plainEndpoint(url), 1_000)).toBe(`${url} does not know a leader`);
     health = '{"health":"true","reason":""}';
-    expect(await etcdHealth(url, 1_000)).toBeNull();
+    expect(await etcdHealth(plainEndpoint(url), 1_000)).toBeNull();
   });
 });

@@ -15,7 +15,7 @@ function process(name: string, changes: Partial<ProcessSpec> = {}): ProcessSpec 
     graceMs: 10_000,
     entry: name,
     port: null,
-    clientUrl: null,
+    endpoint: null,
     adminSocket: null,
     greeting: [],
     ready: { type: 'started' },

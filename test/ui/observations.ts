@@ -31,6 +31,7 @@ export function member(index: number, changes: Partial<MemberFacts> = {}): Membe
     syncP99Ms: 2.34,
     clientUrl: `http://127.0.0.1:${index + 1}2379`,
     healthMs: 0.8 + index,
+    clientError: null,
     source: 'admin',
     updatedMs: startMs,
     ...changes,

@@ -1,3 +1,5 @@
+import type { MemberEndpoint } from '../../base/member-endpoint.ts';
+
 /** The processes of a run as faults see and handle them; a supervisor has them, or a test. */
 export interface FaultProcess {
   readonly name: string;
@@ -8,8 +10,8 @@ export interface FaultProcess {
   /** How often it has been started. */
   readonly starts: number;
   readonly isEtcd: boolean;
-  /** Where clients reach it, if it is an etcd. */
-  readonly clientUrl: string | null;
+  /** How clients reach it, if it is an etcd. */
+  readonly endpoint: MemberEndpoint | null;
   /** Of a bundled member. */
   readonly adminSocket: string | null;
 }

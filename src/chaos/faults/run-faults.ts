@@ -100,9 +100,9 @@ async function moveLeadership(
   const leader = processes.all().find(({ name }) => name === from);
   if (leader?.adminSocket != null) return admin.moveLeader(from, to);
   const heir = (await factsOf()).get(to)?.memberId ?? null;
-  if (leader?.clientUrl == null || heir === null) return err(`${heir === null ? to : from} does not say who it is`);
+  if (leader?.endpoint == null || heir === null) return err(`${heir === null ? to : from} does not say who it is`);
   const { moveLeader } = await import('../../client/move-leader.ts');
-  return moveLeader(leader.clientUrl, heir, moveTimeoutMs);
+  return moveLeader(leader.endpoint, heir, moveTimeoutMs);
 }
 
 class SupervisedFaultProcesses implements FaultProcesses {
@@ -119,8 +119,8 @@ class SupervisedFaultProcesses implements FaultProcesses {
       paused: process.paused,
       isSuspended: () => isGroupSuspended(process.pid),
       starts: process.starts,
-      isEtcd: process.spec.clientUrl !== null,
-      clientUrl: process.spec.clientUrl,
+      isEtcd: process.spec.endpoint !== null,
+      endpoint: process.spec.endpoint,
       adminSocket: process.spec.adminSocket,
     }));
   }

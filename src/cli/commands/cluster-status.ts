@@ -24,11 +24,8 @@ export async function showClusterStatus(options: Options, given: ReadonlySet<str
     complain('none of the processes is an etcd');
     return exitCode.failed;
   }
-  process.stdout.write(
-    clusterTable(observation)
-      .map((line) => `${line}\n`)
-      .join(''),
-  );
+  const lines = [...clusterTable(observation), ...observation.processes.flatMap(silenceOf)];
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   return exitCode.ok;
 }
 
@@ -78,6 +75,13 @@ function memberRow(
     text(member.version, String),
     member.clientUrl,
   ];
+}
+
+/** Why columns of a member are empty that answers nobody. */
+function silenceOf({ name, state, member }: ProcessFacts): string[] {
+  if (member === null || member.clientError === null || state !== 'running') return [];
+  const known = member.source === 'admin' ? '' : ', so only its log tells of it';
+  return [`${name} does not answer at ${member.clientUrl}${known}: ${member.clientError}`];
 }
 
 function text<T>(value: T | null, show: (value: T) => string): string {

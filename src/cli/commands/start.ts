@@ -1,17 +1,22 @@
 /** `clusterctl start`: turns the command line, the Procfile and env files into what is to run. */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { adminSocketVariable } from '../../base/admin-protocol.ts';
+import type { MemberEndpoint } from '../../base/member-endpoint.ts';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
 import type { AdminFolder } from '../../supervisor/admin-folder.ts';
 import { openAdminFolder } from '../../supervisor/admin-folder.ts';
 import { memberDataDir } from '../../supervisor/cluster-state.ts';
-import type { Config, Settings } from '../../supervisor/config/settings.ts';
-import { dependenciesOf, resolveReady } from '../../supervisor/config/settings.ts';
+import type { Config, EtcdSettings, Settings } from '../../supervisor/config/settings.ts';
+import { dependenciesOf, resolveEndpoint, resolveReady } from '../../supervisor/config/settings.ts';
 import { controlFolder } from '../../supervisor/control-path.ts';
 import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
+import type { EtcdOption } from '../../supervisor/etcd-endpoint.ts';
+import { commandOption, etcdEndpoint, fileOption } from '../../supervisor/etcd-endpoint.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
-import { clientUrl, clientUrlOf, memberEnv } from '../../supervisor/etcd-members.ts';
+import { clientUrl, memberEnv } from '../../supervisor/etcd-members.ts';
 import type { Spec } from '../../supervisor/plan.ts';
 import { programOf, programWord } from '../../supervisor/plan.ts';
 import { portConflicts } from '../../supervisor/port-preflight.ts';
@@ -29,7 +34,7 @@ import { exitCode } from '../exit-codes.ts';
 import type { Planned, RunRequest } from '../planned-specs.ts';
 import { clustersOf, planAll } from '../planned-specs.ts';
 import { processSettings } from '../process-settings.ts';
-import { readConfig } from '../read-config.ts';
+import { configFile, readConfig } from '../read-config.ts';
 import { readEnvFiles } from '../read-env.ts';
 import type { Say } from '../read-procfile.ts';
 import { complain } from '../read-procfile.ts';
@@ -137,7 +142,7 @@ async function prepare(
   const surroundings = { environment, clusters: clusters.value, stateDir, etcd, admin, fabric, config, specs, request };
   const prepared: Prepared[] = [];
   for (const spec of specs) {
-    const process = processSpec(spec, surroundings);
+    const process = await processSpec(spec, surroundings);
     if (!process.ok) return err(failed(`${spec.name}.${process.error}`, say));
     prepared.push({ spec, process: process.value });
   }
@@ -156,35 +161,39 @@ interface Surroundings extends Pick<Files, 'environment' | 'config'> {
   readonly request: RunRequest;
 }
 
-function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec, string> {
+async function processSpec(spec: Spec, surroundings: Surroundings): Promise<Result<ProcessSpec, string>> {
   const { environment, clusters, stateDir, etcd, admin, fabric, config, specs, request } = surroundings;
   const cluster = spec.cluster === null ? undefined : clusters.get(spec.cluster);
   const member = cluster?.members.find((one) => one.name === spec.name);
   const dataDir = memberDataDir(stateDir, spec.name);
   const isEtcd = programOf(spec.command) === 'etcd';
-  const url = member !== undefined ? clientUrl(member) : isEtcd ? clientUrlOf(spec.command) : null;
   // One that names its folder is an etcd of its own.
   const adminSocket = programWord(spec.command) === 'etcd' && admin !== null ? admin.socketOf(spec.name) : null;
   const { own, all: settings, cwd, graceMs, stopSignal } = processSettings(spec, config, request);
   const port = ownPort(settings.env) ?? spec.port;
-  const ready = readyOf(own, config.defaults, url, port);
+  const env = {
+    ...environment,
+    PATH: etcd.path,
+    ...spec.env,
+    ...settings.env,
+    ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),
+    ...fabric.envOf(spec.name),
+    ...(adminSocket !== null && { [adminSocketVariable]: adminSocket }),
+  };
+  const named = resolveEndpoint(settings.etcd, port);
+  if (!named.ok) return named;
+  const asked = { ...settings.etcd, endpoint: named.value };
+  const endpoint = isEtcd || named.value !== null ? await endpointOf(spec.command, env, cwd, asked, request) : null;
+  const ready = readyOf(own, config.defaults, endpoint, port);
   if (!ready.ok) return ready;
   return ok({
     name: spec.name,
     command: spec.command,
     cwd,
-    env: {
-      ...environment,
-      PATH: etcd.path,
-      ...spec.env,
-      ...settings.env,
-      ...(cluster !== undefined && member !== undefined && memberEnv(cluster, member, dataDir)),
-      ...fabric.envOf(spec.name),
-      ...(adminSocket !== null && { [adminSocketVariable]: adminSocket }),
-    },
+    env,
     entry: spec.entry,
     port,
-    clientUrl: url,
+    endpoint,
     adminSocket,
     graceMs,
     greeting: [greeting({ ...spec, port }, member, dataDir), ...(isEtcd ? [`etcd is ${etcd.description}`] : [])],
@@ -195,6 +204,31 @@ function processSpec(spec: Spec, surroundings: Surroundings): Result<ProcessSpec
   });
 }
 
+/** How clients reach an etcd that is started so. */
+async function endpointOf(
+  command: string,
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+  settings: EtcdSettings,
+  { options }: RunRequest,
+): Promise<MemberEndpoint> {
+  const given = commandOption(command, env);
+  const file = given('config-file');
+  const option = file === null ? given : await etcdFileOption(resolve(cwd, file));
+  const folders = { cwd, userFolder: process.cwd(), settingsFolder: resolve(dirname(configFile(options))) };
+  return etcdEndpoint({ option, env, settings, ...folders });
+}
+
+/** What etcd's own config file says; nothing if it cannot be read, which etcd will say itself. */
+async function etcdFileOption(file: string): Promise<EtcdOption> {
+  try {
+    const { parse } = await import('yaml');
+    return fileOption(parse(await readFile(file, 'utf8')));
+  } catch {
+    return () => null;
+  }
+}
+
 /** A PORT that the config file sets. */
 function ownPort(env: Settings['env']): number | null {
   const text = env['PORT'] ?? '';
@@ -202,8 +236,13 @@ function ownPort(env: Settings['env']): number | null {
 }
 
 /** An etcd is ready when it knows a leader, unless something else is said of it. */
-function readyOf(own: Settings, all: Settings, url: string | null, port: number | null): Result<ReadyCheck, string> {
-  if (own.ready === null && url !== null) return ok({ type: 'etcd', url, ...defaultTiming });
+function readyOf(
+  own: Settings,
+  all: Settings,
+  endpoint: MemberEndpoint | null,
+  port: number | null,
+): Result<ReadyCheck, string> {
+  if (own.ready === null && endpoint !== null) return ok({ type: 'etcd', endpoint, ...defaultTiming });
   const setting = own.ready ?? all.ready;
   return setting === null ? ok({ type: 'started' }) : resolveReady(setting, port);
 }

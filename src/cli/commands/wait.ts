@@ -65,7 +65,7 @@ async function firstFailing(processes: readonly ProcessStatus[], condition: Opti
       return `${down.name} is ${down.state}${down.state === 'running' ? ', not ready yet' : ''}`;
     }
     case 'leader':
-      return processes.some((one) => one.clientUrl !== null)
+      return processes.some((one) => one.endpoint !== null)
         ? firstUnhealthy(processes)
         : 'none of the processes is an etcd';
     default:
@@ -76,9 +76,9 @@ async function firstFailing(processes: readonly ProcessStatus[], condition: Opti
 /** An etcd is healthy once it knows a leader. */
 async function firstUnhealthy(processes: readonly ProcessStatus[]): Promise<string | null> {
   const reasons = await Promise.all(
-    processes.map(async ({ name, clientUrl }) => {
-      const healthy = clientUrl === null || (await etcdHealth(clientUrl, healthTimeoutMs)) === null;
-      return healthy ? null : `${name} (${clientUrl}) does not know a leader`;
+    processes.map(async ({ name, endpoint }) => {
+      const reason = endpoint === null ? null : await etcdHealth(endpoint, healthTimeoutMs);
+      return reason === null ? null : `${name}: ${reason}`;
     }),
   );
   return reasons.find((reason) => reason !== null) ?? null;

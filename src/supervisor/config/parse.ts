@@ -13,7 +13,7 @@ import type { Problem } from '../procfile/problem.ts';
 import type { RestartPolicy } from '../restart-policy.ts';
 import type { RawConfig, RawSettings } from './schema.ts';
 import { configSchema, durationMs, knownKeys, userSchema } from './schema.ts';
-import type { Config, DashboardWishes, ReadySetting, Settings } from './settings.ts';
+import type { Config, DashboardWishes, EtcdSettings, ReadySetting, Settings } from './settings.ts';
 import { dependenciesOf, emptyConfig } from './settings.ts';
 
 export interface ParsedConfig {
@@ -128,6 +128,8 @@ function isMismatch(issue: core.$ZodIssue): boolean {
 function keysAt(path: Path): readonly string[] {
   if (path.length === 0) return knownKeys.file;
   if (path.length === 1 && path[0] === 'defaults') return knownKeys.defaults;
+  if (path.length === 2 && path[0] === 'defaults' && path[1] === 'etcd') return knownKeys.etcd;
+  if (path.length === 3 && path[0] === 'processes' && path[2] === 'etcd') return knownKeys.etcdOfProcess;
   return path.length === 2 && path[0] === 'processes' ? knownKeys.process : [];
 }
 
@@ -233,7 +235,12 @@ function toSettings(raw: RawSettings): Settings {
     graceMs: raw.grace === undefined ? null : durationMs(raw.grace),
     env: Object.fromEntries(env.map(([key, value]) => [key, String(value)])),
     cwd: raw.cwd ?? null,
+    etcd: toEtcd(raw.etcd ?? {}),
   };
+}
+
+function toEtcd({ endpoint, cacert, cert, key }: NonNullable<RawSettings['etcd']>): EtcdSettings {
+  return { endpoint: endpoint ?? null, cacert: cacert ?? null, cert: cert ?? null, key: key ?? null };
 }
 
 function toReady(raw: NonNullable<RawSettings['ready']>): ReadySetting {

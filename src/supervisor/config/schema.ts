@@ -122,6 +122,36 @@ const env = z
   )
   .describe('Variables for the process, over those of env files and of the supervisor');
 
+const pairError = 'cert and key belong together';
+function isPair({ cert, key }: { readonly cert?: string | undefined; readonly key?: string | undefined }): boolean {
+  return (cert === undefined) === (key === undefined);
+}
+
+const etcdFiles = {
+  cacert: words(
+    'PEM file: the member has to have a certificate of this authority (default: whose it is is not checked)',
+    'expected a file',
+  ).optional(),
+  cert: words('PEM file: the client certificate for members that ask for one', 'expected a file').optional(),
+  key: words('PEM file: the key of that certificate', 'expected a file').optional(),
+};
+
+const endpointError = 'expected an address such as https://127.0.0.1:2379, or unix://localhost:2379';
+const endpoint = z
+  .string({ error: endpointError })
+  .regex(/^(?:https?|unixs?):\/\/[^/\s,]+\/?$/, { error: endpointError })
+  .describe('Where clients reach it, if its command line does not say; makes any process an etcd');
+
+const etcdError = 'expected how to ask it, as in { cert: client.crt, key: client.key }';
+const etcdOfAll = z
+  .strictObject(etcdFiles, { error: etcdError })
+  .refine(isPair, { error: pairError })
+  .describe('How the supervisor asks etcds for their status');
+const etcdOfOne = z
+  .strictObject({ endpoint: endpoint.optional(), ...etcdFiles }, { error: etcdError })
+  .refine(isPair, { error: pairError })
+  .describe('How the supervisor asks this etcd for its status');
+
 const common = {
   ready: ready.optional(),
   restart: restart.optional(),
@@ -134,6 +164,7 @@ const common = {
 const processSchema = z.strictObject(
   {
     ...common,
+    etcd: etcdOfOne.optional(),
     dependsOn: z
       .array(words('The name of a process', 'expected the name of a process'), {
         error: 'expected names of processes, as in [db, etcd]',
@@ -144,7 +175,10 @@ const processSchema = z.strictObject(
   { error: 'expected settings, as in { restart: on-failure }' },
 );
 
-const defaultsSchema = z.strictObject(common, { error: 'expected settings, as in { grace: 5s }' });
+const defaultsSchema = z.strictObject(
+  { ...common, etcd: etcdOfAll.optional() },
+  { error: 'expected settings, as in { grace: 5s }' },
+);
 
 const keysError = 'expected a key or a list of keys, as in { kill: k, quit: [q, ctrl-c] }';
 
@@ -186,6 +220,8 @@ export const knownKeys = {
   file: Object.keys(configSchema.shape),
   defaults: Object.keys(defaultsSchema.shape),
   process: Object.keys(processSchema.shape),
+  etcd: Object.keys(etcdFiles),
+  etcdOfProcess: ['endpoint', ...Object.keys(etcdFiles)],
 };
 
 function isPattern(text: string): boolean {

@@ -27,6 +27,16 @@ export interface Settings {
   readonly env: Readonly<Record<string, string>>;
   /** Relative to the folder of the file. */
   readonly cwd: string | null;
+  readonly etcd: EtcdSettings;
+}
+
+/** How the supervisor asks an etcd. Files are relative to the folder of the file. */
+export interface EtcdSettings {
+  /** A process with one is an etcd, whatever its command is. `$PORT` stands for its PORT. */
+  readonly endpoint: string | null;
+  readonly cacert: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
 }
 
 export interface Config {
@@ -51,6 +61,7 @@ const nothing: Settings = {
   graceMs: null,
   env: {},
   cwd: null,
+  etcd: { endpoint: null, cacert: null, cert: null, key: null },
 };
 
 export const emptyConfig: Config = { defaults: nothing, processes: new Map(), dashboard: { theme: null, keys: {} } };
@@ -73,6 +84,12 @@ export function over(less: Settings, more: Settings): Settings {
     graceMs: more.graceMs ?? less.graceMs,
     env: { ...less.env, ...more.env },
     cwd: more.cwd ?? less.cwd,
+    etcd: {
+      endpoint: more.etcd.endpoint ?? less.etcd.endpoint,
+      cacert: more.etcd.cacert ?? less.etcd.cacert,
+      cert: more.etcd.cert ?? less.etcd.cert,
+      key: more.etcd.key ?? less.etcd.key,
+    },
   };
 }
 
@@ -102,6 +119,13 @@ export function resolveReady(setting: ReadySetting, port: number | null): Result
       // Its shell knows PORT.
       return ok({ ...defaultExecTiming, ...setting });
   }
+}
+
+/** The endpoint with the PORT of the instance filled in; null if none is named. The error says that there is no PORT. */
+export function resolveEndpoint({ endpoint }: EtcdSettings, port: number | null): Result<string | null, string> {
+  if (endpoint === null) return ok(null);
+  const text = withPort(endpoint, port);
+  return text === null ? err('etcd.endpoint: there is no PORT: name the port') : ok(text);
 }
 
 const noPort = 'ready: there is no PORT to ask at: name the port';

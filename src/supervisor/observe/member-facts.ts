@@ -35,6 +35,7 @@ export function unknownMember(clientUrl: string): MemberRecord {
     syncP99Ms: null,
     clientUrl,
     healthMs: null,
+    clientError: null,
     source: 'poll',
     updatedMs: 0,
   };
@@ -51,8 +52,8 @@ export function restarted({ facts }: MemberRecord, clientUrl: string): MemberRec
 
 /** Its process has ended. */
 export function ended(record: MemberRecord): MemberRecord {
-  const facts = { ...record.facts, role: null, leader: null, commitsPerSecond: null, syncP99Ms: null, healthMs: null };
-  return { ...record, facts, base: null };
+  const over = { role: null, leader: null, commitsPerSecond: null, syncP99Ms: null, healthMs: null, clientError: null };
+  return { ...record, facts: { ...record.facts, ...over }, base: null };
 }
 
 export function withAdmin(record: MemberRecord, status: AdminStatus): MemberRecord {

@@ -28,6 +28,11 @@ export interface MemberFacts {
   readonly clientUrl: string;
   /** Latency of the last health check; null: it failed or none was made. */
   readonly healthMs: number | null;
+  /**
+   * Why the last question over its client address was not answered; null: it was, or none was asked. Without answers an etcd is known by
+   * its log, or as a bundled member by its admin socket, and has no health.
+   */
+  readonly clientError: string | null;
   /** Bundled members push over their admin socket; others are polled. */
   readonly source: 'admin' | 'poll';
   readonly updatedMs: number;

@@ -1,5 +1,7 @@
 /** Watches one etcd of the run: over its admin socket if it has one, else by its log and by asking it. Hands on what it says. */
 import type { AdminStatus } from '../../base/admin-protocol.ts';
+import type { MemberEndpoint } from '../../base/member-endpoint.ts';
+import { plainEndpoint } from '../../base/member-endpoint.ts';
 import type { MemberStatus } from '../../base/member-status.ts';
 import type { Result } from '../../base/result.ts';
 import { AdminClient } from '../admin-client.ts';
@@ -14,11 +16,11 @@ import { identityLine, raftLines } from './raft-lines.ts';
 
 /** Asks an etcd from outside. Nothing rejects; the errors say why there is no answer. */
 export interface Probe {
-  status(url: string, timeoutMs: number): Promise<Result<MemberStatus, string>>;
+  status(endpoint: MemberEndpoint, timeoutMs: number): Promise<Result<MemberStatus, string>>;
   /** How long a read through the leader takes, in milliseconds. */
-  health(url: string, timeoutMs: number): Promise<Result<number, string>>;
+  health(endpoint: MemberEndpoint, timeoutMs: number): Promise<Result<number, string>>;
   /** A page of its HTTP side. */
-  page(url: string, path: string, timeoutMs: number): Promise<Result<string, string>>;
+  page(endpoint: MemberEndpoint, path: string, timeoutMs: number): Promise<Result<string, string>>;
   close(): void;
 }
 
@@ -52,7 +54,7 @@ export class ObservedMember {
   #record: MemberRecord;
   /** By member id. */
   #links: ReadonlyMap<string, LinkView> = new Map();
-  #url: string;
+  #endpoint: MemberEndpoint;
   #running = false;
   /** Counts instances: an answer to a question that another one was asked is worth nothing. */
   #instance = 0;
@@ -67,7 +69,9 @@ export class ObservedMember {
   #pending: RaftLine[] = [];
   #polling = false;
   #lastPolled: MemberStatus | null = null;
-  #refused = false;
+  /** Why Status was not answered the last time. */
+  #statusError: string | null = null;
+  #healthError: string | null = null;
   /** Questions in a row that nobody has answered. */
   #unanswered = 0;
   /** By the monotonic clock: before, one that does not answer is left alone. */
@@ -76,8 +80,8 @@ export class ObservedMember {
   constructor(spec: ProcessSpec, listener: MemberListener) {
     this.name = spec.name;
     this.#listener = listener;
-    this.#url = spec.clientUrl ?? '';
-    this.#record = unknownMember(this.#url);
+    this.#endpoint = spec.endpoint ?? plainEndpoint('');
+    this.#record = unknownMember(this.#endpoint.url);
   }
 
   get record(): MemberRecord {
@@ -107,13 +111,13 @@ export class ObservedMember {
   }
 
   /** A new instance runs. */
-  started({ adminSocket, clientUrl }: ProcessSpec, everyMs: number): void {
+  started({ adminSocket, endpoint }: ProcessSpec, everyMs: number): void {
     this.exited();
     this.#running = true;
     this.#instance++;
-    this.#url = clientUrl ?? '';
+    this.#endpoint = endpoint ?? plainEndpoint('');
     this.#everyMs = everyMs;
-    this.#record = restarted(this.#record, this.#url);
+    this.#record = restarted(this.#record, this.#endpoint.url);
     if (adminSocket === null) return;
     this.#admin = new AdminClient(adminSocket, {
       onConnected: () => void this.orderStatus(),
@@ -135,6 +139,8 @@ export class ObservedMember {
     this.#pending = [];
     this.#lastPolled = null;
     this.#unanswered = 0;
+    this.#statusError = null;
+    this.#healthError = null;
     this.#dueMs = 0;
     this.#links = new Map();
     this.#record = ended(this.#record);
@@ -172,27 +178,37 @@ export class ObservedMember {
     const instance = this.#instance;
     const sentMs = performance.now();
     this.#polling = true;
-    const answer = await probe.status(this.#url, timeoutMs);
+    const answer = await probe.status(this.#endpoint, timeoutMs);
     this.#polling = false;
     if (instance !== this.#instance || !this.#running || this.#tells) return;
-    this.#refused = !answer.ok;
+    this.#statusError = answer.ok ? null : answer.error;
     this.#unanswered = answer.ok ? 0 : this.#unanswered + 1;
     this.#dueMs = answer.ok ? 0 : performance.now() + Math.min(backOffMaxMs, backOffMs * 2 ** this.#unanswered);
     if (answer.ok) this.#polled(answer.value, sentMs, probe);
-    else this.#lastPolled = null;
+    else {
+      this.#lastPolled = null;
+      this.#tellClientError();
+    }
   }
 
   /** Looks at its health, and its version while that is not known. */
   async checkHealth(probe: Probe): Promise<void> {
     const instance = this.#instance;
-    const health = await probe.health(this.#url, timeoutMs);
+    const health = await probe.health(this.#endpoint, timeoutMs);
     const wantsVersion = health.ok && this.#record.facts.version === null;
-    const version = wantsVersion ? await probe.page(this.#url, '/version', timeoutMs) : null;
+    const version = wantsVersion ? await probe.page(this.#endpoint, '/version', timeoutMs) : null;
     if (instance !== this.#instance || !this.#running) return;
     const [, text] = version?.ok === true ? (/"etcdserver"\s*:\s*"([^"]+)"/.exec(version.value) ?? []) : [];
     const { facts } = this.#record;
     const healthMs = health.ok ? Math.round(health.value * 10) / 10 : null;
     this.#record = { ...this.#record, facts: { ...facts, healthMs, version: text ?? facts.version } };
+    this.#healthError = health.ok ? null : health.error;
+    this.#tellClientError();
+  }
+
+  #tellClientError(): void {
+    const clientError = this.#statusError ?? this.#healthError;
+    this.#record = { ...this.#record, facts: { ...this.#record.facts, clientError } };
     this.#listener.onFacts();
   }
 
@@ -200,7 +216,7 @@ export class ObservedMember {
   async readMetrics(probe: Probe): Promise<void> {
     if (this.#tells || !this.#running) return;
     const instance = this.#instance;
-    const page = await probe.page(this.#url, '/metrics', timeoutMs);
+    const page = await probe.page(this.#endpoint, '/metrics', timeoutMs);
     if (!page.ok || instance !== this.#instance || !this.#running || this.#tells) return;
     const reading = readMetrics(page.value);
     const before = this.#record.metrics;
@@ -210,12 +226,13 @@ export class ObservedMember {
         return [peer, { up: now.active, rttMs: rtt === null ? null : rtt * 1000 }];
       }),
     );
-    this.#record = withMetrics(this.#record, reading, this.#refused, Date.now());
+    this.#record = withMetrics(this.#record, reading, this.#statusError !== null, Date.now());
     this.#listener.onFacts();
   }
 
   #told(status: AdminStatus): void {
     this.#tells = true;
+    this.#statusError = null;
     this.#record = withAdmin(this.#record, status);
     this.#links = new Map(status.links.map(({ peer, active, rttMs }) => [peer, { up: active, rttMs }]));
     this.#identify(status.memberId, status.clusterId);
@@ -241,7 +258,7 @@ export class ObservedMember {
       const { term, leader, isLearner } = status;
       this.#claim({ term, leader, role: isLearner ? 'learner' : null, atMs: Date.now() });
     }
-    this.#listener.onFacts();
+    this.#tellClientError();
   }
 
   #roleIn({ leader, memberId, isLearner, term }: MemberStatus): Role {

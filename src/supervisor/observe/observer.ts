@@ -166,7 +166,7 @@ export class Observer {
 
   /** A process of the run has started. */
   started(spec: ProcessSpec, pid: number): void {
-    if (spec.clientUrl !== null) {
+    if (spec.endpoint !== null) {
       const member = this.#members.get(spec.name) ?? this.#addMember(spec);
       this.#step({ type: 'started', process: spec.name });
       this.#emit({ type: 'member-started', atMs: Date.now(), name: spec.name, pid });
@@ -176,8 +176,8 @@ export class Observer {
   }
 
   /** The process itself has ended; what it left behind may still live. */
-  exited({ name, clientUrl }: ProcessSpec, exit: Exit): void {
-    if (clientUrl !== null) {
+  exited({ name, endpoint }: ProcessSpec, exit: Exit): void {
+    if (endpoint !== null) {
       this.#members.get(name)?.exited();
       const atMs = Date.now();
       this.#emit({ type: 'member-exited', atMs, name, code: exit.code, signal: exit.signal });

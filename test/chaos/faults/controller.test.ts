@@ -42,7 +42,7 @@ class FakeProcesses implements FaultProcesses {
       starts,
       isSuspended: () => paused,
       isEtcd: true,
-      clientUrl: 'http://127.0.0.1:1',
+      endpoint: null,
       adminSocket: null,
     }));
   }

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Known } from '../../../src/supervisor/config/parse.ts';
 import { configJsonSchema, parseConfig } from '../../../src/supervisor/config/parse.ts';
-import { dependenciesOf, ownSettings, resolveReady } from '../../../src/supervisor/config/settings.ts';
+import {
+  dependenciesOf,
+  over,
+  ownSettings,
+  resolveEndpoint,
+  resolveReady,
+} from '../../../src/supervisor/config/settings.ts';
 import { formatProblem } from '../../../src/supervisor/procfile/problem.ts';
 
 const specs = [
@@ -48,6 +54,7 @@ processes:
       graceMs: null,
       env: { LOG: 'debug', LEVEL: '3', ON: 'true' },
       cwd: 'sub',
+      etcd: { endpoint: null, cacert: null, cert: null, key: null },
     });
     expect(ownSettings(config, { name: 'etcd1', entry: 'etcd' }).graceMs).toBe(1_000);
     expect(ownSettings(config, { name: 'etcd2', entry: 'etcd' })).toMatchObject({
@@ -55,6 +62,22 @@ processes:
       ready: { type: 'log', pattern: '^up' },
     });
     expect(dependenciesOf(config, { name: 'web', entry: 'web' }, specs)).toEqual(['api', 'etcd1', 'etcd2']);
+  });
+
+  it('says how etcds are asked, of one over what is said of all', () => {
+    const text = `
+defaults: { etcd: { cacert: ca.crt, cert: a.crt, key: a.key } }
+processes:
+  etcd: { etcd: { cert: b.crt, key: b.key } }
+  web: { etcd: { endpoint: "http://127.0.0.1:$PORT" } }
+`;
+    const { config, problems } = parseConfig('clusterctl.yaml', text, known);
+    expect(problems).toEqual([]);
+    const etcd = over(config.defaults, ownSettings(config, { name: 'etcd1', entry: 'etcd' })).etcd;
+    expect(etcd).toEqual({ endpoint: null, cacert: 'ca.crt', cert: 'b.crt', key: 'b.key' });
+    const web = ownSettings(config, { name: 'web', entry: 'web' }).etcd;
+    expect(resolveEndpoint(web, 5_000)).toEqual({ ok: true, value: 'http://127.0.0.1:5000' });
+    expect(resolveEndpoint(web, null)).toMatchObject({ ok: false });
   });
 
   it('may be empty, and may use anchors', () => {
@@ -71,7 +94,7 @@ processes:
     ['processes:\n  web: {ready: {prot: 80}}', '2:17: web.ready: unknown key prot'],
     [
       'processes:\n  web:\n    retsart: always',
-      '3:5: web: unknown key retsart (known are ready, restart, stopSignal, grace, env, cwd, dependsOn)',
+      '3:5: web: unknown key retsart (known are ready, restart, stopSignal, grace, env, cwd, etcd, dependsOn)',
     ],
     ['proceses: {}', '1:1: unknown key proceses (known are defaults, processes, theme, keys)'],
     [
@@ -94,11 +117,20 @@ processes:
     ],
     ['processes:\n  web: {stopSignal: STOP}', '2:21: web.stopSignal: expected TERM, INT, HUP, QUIT, USR1 or USR2'],
     ['processes:\n  web: {env: {A: [1]}}', '2:18: web.env.A: expected a text, a number, true or false'],
+    ['processes:\n  etcd: {etcd: {cert: a.crt}}', '2:16: etcd.etcd: cert and key belong together'],
+    [
+      'processes:\n  etcd: {etcd: {endpoint: "localhost:2379"}}',
+      '2:27: etcd.etcd.endpoint: expected an address such as https://127.0.0.1:2379, or unix://localhost:2379',
+    ],
+    [
+      'defaults: {etcd: {endpoint: "http://a:1"}}',
+      '1:19: defaults.etcd: unknown key endpoint (known are cacert, cert, key)',
+    ],
     ['- web', '1:1: expected settings, as in { processes: { web: { restart: on-failure } } }'],
     ['processes:\n  web:\n', '2:3: web: expected settings, as in { restart: on-failure }'],
     [
       'defaults: {dependsOn: [web]}',
-      '1:12: defaults: unknown key dependsOn (known are ready, restart, stopSignal, grace, env, cwd)',
+      '1:12: defaults: unknown key dependsOn (known are ready, restart, stopSignal, grace, env, cwd, etcd)',
     ],
     ['processes:\n  web: {\n', '3:1: Flow map in block collection must be sufficiently indented and end with a }'],
     [
@@ -160,6 +192,7 @@ processes:
       'cwd',
       'dependsOn',
       'env',
+      'etcd',
       'grace',
       'ready',
       'restart',

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AdminRequest, AdminStatus } from '../../../src/base/admin-protocol.ts';
+import { plainEndpoint } from '../../../src/base/member-endpoint.ts';
 import type { MemberStatus } from '../../../src/base/member-status.ts';
 import { err, ok } from '../../../src/base/result.ts';
 import type { RunEvent } from '../../../src/supervisor/observe/model.ts';
@@ -31,7 +32,7 @@ function spec(name: string, changes: Partial<ProcessSpec> = {}): ProcessSpec {
     env: {},
     graceMs: 1_000,
     port: null,
-    clientUrl: `http://${name}`,
+    endpoint: plainEndpoint(`http://${name}`),
     adminSocket: null,
     greeting: [],
     ready: { type: 'started' },
@@ -56,7 +57,8 @@ function running(of: ProcessSpec): ObservedProcess {
       paused: false,
       pid: process.pid,
       port: null,
-      clientUrl: of.clientUrl,
+      clientUrl: of.endpoint?.url ?? null,
+      endpoint: of.endpoint,
       startedAt: new Date(0).toISOString(),
       uptimeMs: 0,
       restarts: 0,
@@ -86,7 +88,7 @@ function observe(answers: ReadonlyMap<string, MemberStatus>): {
 } {
   const asked: string[] = [];
   const probe: Probe = {
-    status: async (url) => {
+    status: async ({ url }) => {
       asked.push(url);
       const status = answers.get(url);
       return status === undefined ? err('nobody there') : ok(status);
@@ -170,7 +172,7 @@ describe('Observer', () => {
         ['http://b', other],
       ]),
     );
-    observer.watch(() => [running(a), running(b), running(spec('web', { clientUrl: null }))]);
+    observer.watch(() => [running(a), running(b), running(spec('web', { endpoint: null }))]);
     observer.started(a, 11);
     observer.started(b, 12);
     observer.record({

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { plainEndpoint } from '../../../src/base/member-endpoint.ts';
 import { err } from '../../../src/base/result.ts';
 import type { RunEvent } from '../../../src/supervisor/observe/model.ts';
 import { Observer } from '../../../src/supervisor/observe/observer.ts';
@@ -36,7 +37,7 @@ function specOf(name: string): ProcessSpec {
       env: {},
       graceMs: 0,
       port: null,
-      clientUrl: 'http://x',
+      endpoint: plainEndpoint('http://x'),
       greeting: [],
     },
     ...{ adminSocket: null, ready: { type: 'started' }, dependsOn: [], restart: defaultRestart, stopSignal: null },
