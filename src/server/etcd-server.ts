@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { adminSocketVariable } from '../base/admin-protocol.ts';
+import { unreachable } from '../base/assert.ts';
 import { pathErrorText } from '../base/go-errno.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { Admin } from './admin/admin.ts';

@@ -237,6 +237,8 @@ export class MemoryBackend implements Backend {
 
   async defragment(): Promise<void> {}
 
+  async leaveFile(): Promise<void> {}
+
   async close(): Promise<void> {
     this.commitNow();
   }

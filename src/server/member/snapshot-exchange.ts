@@ -86,6 +86,7 @@ export class SnapshotExchange {
     logger.info('applying snapshot', fields);
     await snapshots.store(snapshot, hardState);
     const path = databasePath(config);
+    await old.backend.leaveFile();
     await adoptSnapshotDatabase(disk, dirname(path), index, path);
     const backend = await this.ports.openDatabase(path);
     if (!backend.ok) throw new Error(`cannot open the database of the snapshot at index ${index}: ${backend.error}`);

@@ -99,6 +99,8 @@ export interface Backend {
   hash(): Promise<number>;
   /** Rewrites the file without its free pages. Writes go on being accepted; they commit after it. */
   defragment(): Promise<void>;
+  /** To be called before another file gets the name of this one, which is closed later: what lies beside it goes, durably. */
+  leaveFile(): Promise<void>;
   /** A last commit, then everything is closed and the lock is gone. */
   close(): Promise<void>;
 }

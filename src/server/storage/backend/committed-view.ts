@@ -1,7 +1,8 @@
 /** The committed state, read at once: what the member sees of the file between two commits. */
-import type { StoredBucket } from '../bolt/bucket-value.ts';
+import type { CorruptDatabaseError } from '../bolt/errors.ts';
 import type { Span } from '../bolt/node.ts';
-import { bucketNow, getNow, SyncCursor } from '../bolt/sync-bucket.ts';
+import type { PageSums } from '../bolt/page-sums.ts';
+import { bucketNow, getNow, type NamedBucket, SyncCursor } from '../bolt/sync-bucket.ts';
 import { SyncPager } from '../bolt/sync-pager.ts';
 import type { BackendCursor, BucketName } from './backend.ts';
 import type { FileState } from './messages.ts';
@@ -20,14 +21,21 @@ const nothing: BackendCursor = {
 
 export class CommittedView {
   readonly shared: SharedFile;
+  readonly sums: PageSums | null;
   private readonly pager: SyncPager;
   private current: FileState;
-  private readonly buckets = new Map<BucketName, StoredBucket | null>();
+  private readonly buckets = new Map<BucketName, NamedBucket | null>();
 
-  constructor(path: string, shared: SharedFile, state: FileState, cacheBytesMax: number) {
+  constructor(path: string, shared: SharedFile, state: FileState, cacheBytesMax: number, sums: PageSums | null) {
     this.shared = shared;
+    this.sums = sums;
     this.current = state;
-    this.pager = new SyncPager(path, shared.file, state.meta, cacheBytesMax);
+    this.pager = new SyncPager(path, shared.file, state.meta, cacheBytesMax, sums);
+  }
+
+  /** Told of every damage that a read finds, before the read throws. */
+  set onCorrupt(handler: (error: CorruptDatabaseError) => void) {
+    this.pager.onCorrupt = handler;
   }
 
   get state(): FileState {
@@ -52,7 +60,7 @@ export class CommittedView {
   }
 
   /** Null in a file that the engine has not completed yet. */
-  private bucket(name: BucketName): StoredBucket | null {
+  private bucket(name: BucketName): NamedBucket | null {
     const known = this.buckets.get(name);
     if (known !== undefined) return known;
     const found = bucketNow(this.pager, Buffer.from(name));

@@ -8,7 +8,11 @@ import { dirname } from 'node:path';
 import { invariant, unreachable } from '../../../base/assert.ts';
 import type { Disk } from '../../../base/ports.ts';
 import { BoltDb } from '../bolt/db.ts';
+import { CorruptDatabaseError } from '../bolt/errors.ts';
+import { PageSums } from '../bolt/page-sums.ts';
 import type { ReadTx } from '../bolt/read-tx.ts';
+import { SumsKeeper } from '../bolt/sums-keeper.ts';
+import { removeSumsLog } from '../bolt/sums-log.ts';
 import { commitBatches, createBuckets } from './commit.ts';
 import { copyDatabase, removeLeftover, temporaryPath } from './defragment.ts';
 import { hashDatabase } from './hash.ts';
@@ -24,6 +28,10 @@ export class Engine {
   private readonly reply: (reply: EngineReply) => void;
   private options: EngineOptions | null = null;
   private db: BoltDb | null = null;
+  /** Of `db`; null if nobody asked for it. */
+  private keeper: SumsKeeper | null = null;
+  /** Segments of its sums that the member knows. */
+  private sumsTold = 0;
   private waiting: Batch[] = [];
   /** The states that the member sees or is about to see, oldest first. */
   private views: ReadTx[] = [];
@@ -72,6 +80,9 @@ export class Engine {
       case 'defragment':
         this.enqueue(() => this.defragment(request.id));
         return;
+      case 'leave':
+        this.enqueue(() => this.leave(request.id));
+        return;
       case 'close':
         this.enqueue(() => this.close());
         return;
@@ -89,26 +100,44 @@ export class Engine {
     if (this.failed) return;
     this.failed = true;
     this.waiting = [];
-    this.reply({ type: 'failed', error: asError(error) });
+    this.reply({ type: 'failed', error: asError(error), isCorrupt: error instanceof CorruptDatabaseError });
   }
 
   private async open(options: EngineOptions): Promise<void> {
     this.options = options;
     await removeLeftover(this.disk, options.path);
-    const db = await this.openFile(options.path);
+    const { sums } = options;
+    if (sums !== null) this.keeper = this.newKeeper(new PageSums(sums.buffers));
+    const db = await this.openFile(options.path, this.keeper);
     this.db = db;
+    this.sumsTold = sums?.buffers.length ?? 0;
+    // By now all pages were read, so that what is known is known of all.
+    if (sums !== null && sums.end === null) await this.keeper?.begin(this.disk, sums.path, db.lastCommit());
+    else if (sums !== null && sums.end !== null) await this.keeper?.resume(this.disk, sums.path, sums.end);
     this.views = [db.beginRead()];
     const written = await createBuckets(db);
     this.views.push(db.beginRead());
-    this.reply({ type: 'opened', state: stateOf(db), written });
+    this.reply({ type: 'opened', state: stateOf(db), written, sums: this.newSums() });
   }
 
-  private openFile(path: string, pageSize?: number): Promise<BoltDb> {
+  private newKeeper(sums: PageSums): SumsKeeper {
+    return new SumsKeeper(sums, ({ message }) => this.reply({ type: 'sumsLost', reason: message }));
+  }
+
+  /** Segments that the member does not know yet. */
+  private newSums(): readonly SharedArrayBuffer[] {
+    const sums = this.keeper?.sums.buffersFrom(this.sumsTold) ?? [];
+    this.sumsTold += sums.length;
+    return sums;
+  }
+
+  private openFile(path: string, keeper: SumsKeeper | null, pageSize?: number): Promise<BoltDb> {
     const { initialMapBytes = 0 } = this.options ?? {};
     return BoltDb.open(this.disk, path, {
       cacheBytesMax,
       initialMapBytes,
-      ...(pageSize === undefined ? {} : { pageSize }),
+      ...(keeper !== null && { sums: keeper }),
+      ...(pageSize !== undefined && { pageSize }),
     });
   }
 
@@ -120,7 +149,7 @@ export class Engine {
     const last = batches.at(-1);
     invariant(last !== undefined, 'a batch was committed');
     const { number, index } = last;
-    this.reply({ type: 'committed', number, index, state: stateOf(this.db), written });
+    this.reply({ type: 'committed', number, index, state: stateOf(this.db), written, sums: this.newSums() });
   }
 
   private takeWaiting(): Batch[] {
@@ -144,7 +173,7 @@ export class Engine {
     if (db === null) return;
     try {
       this.pins.set(id, db.beginRead());
-      this.reply({ type: 'pinned', id, state: stateOf(db) });
+      this.reply({ type: 'pinned', id, state: stateOf(db), used: db.usedPages().bits });
     } catch (error) {
       // A commit failed just now.
       this.reply({ type: 'refused', id, error: asError(error) });
@@ -156,7 +185,10 @@ export class Engine {
     if (db === null) return;
     const reader = db
       .read(action)
-      .catch((error: unknown) => this.reply({ type: 'refused', id, error: asError(error) }))
+      .catch((error: unknown) => {
+        this.reply({ type: 'refused', id, error: asError(error) });
+        if (error instanceof CorruptDatabaseError) this.fail(error);
+      })
       .finally(() => this.readers.delete(reader));
     this.readers.add(reader);
   }
@@ -178,28 +210,50 @@ export class Engine {
     const { path } = options;
     const temporary = temporaryPath(path);
     let copy: BoltDb | null = null;
+    const keeper = this.keeper === null ? null : this.newKeeper(new PageSums());
     try {
-      copy = await this.openFile(temporary, old.lastCommit().pageSize);
+      copy = await this.openFile(temporary, keeper, old.lastCommit().pageSize);
       await copyDatabase(old, copy);
     } catch (error) {
       await copy?.close().catch(() => undefined);
       await removeLeftover(this.disk, path).catch(() => undefined);
       this.reply({ type: 'refused', id, error: asError(error) });
+      if (error instanceof CorruptDatabaseError) this.fail(error);
       return;
     }
+    await this.dropSums();
     await this.disk.rename(temporary, path);
     await this.disk.syncDirectory(dirname(path));
     copy.renamed(path);
     this.db = copy;
+    this.keeper = keeper;
+    this.sumsTold = keeper?.sums.bufferCount ?? 0;
+    if (options.sums !== null) await keeper?.begin(this.disk, options.sums.path, copy.lastCommit());
     this.views = [copy.beginRead()];
     this.switched = new Promise<void>((resolve) => {
       this.onSwitched = resolve;
     });
-    this.reply({ type: 'defragmented', id, state: stateOf(copy) });
+    this.reply({ type: 'defragmented', id, state: stateOf(copy), sums: keeper?.sums.buffersFrom(0) ?? null });
     // They read the file that was; who comes now reads the new one.
     await Promise.all(this.readers);
     await old.close();
     await this.switched;
+  }
+
+  /** The log of checksums goes, durably, before another file gets the name of the one that it is of. */
+  private async dropSums(): Promise<void> {
+    const { sums } = this.options ?? { sums: null };
+    await this.keeper?.close();
+    if (sums !== null) await removeSumsLog(this.disk, sums.path);
+  }
+
+  private async leave(id: number): Promise<void> {
+    try {
+      await this.dropSums();
+      this.reply({ type: 'left', id });
+    } catch (error) {
+      this.reply({ type: 'refused', id, error: asError(error) });
+    }
   }
 
   private async close(): Promise<void> {

@@ -5,7 +5,10 @@
 import { invariant, unreachable } from '../../../base/assert.ts';
 import type { Clock, Disk, Timer } from '../../../base/ports.ts';
 import type { Writer } from '../../../proto/codec.ts';
+import { CorruptDatabaseError } from '../bolt/errors.ts';
+import { PageSet } from '../bolt/free-pages.ts';
 import type { Span } from '../bolt/node.ts';
+import { PageSums } from '../bolt/page-sums.ts';
 import type { Release } from '../directory-lock.ts';
 import {
   type Backend,
@@ -32,6 +35,15 @@ export interface HostOptions {
   readonly cacheBytesMax: number;
   /** Locks the file against other processes; throws if it cannot. */
   readonly lock: () => Promise<Release>;
+  /** Told that the log of page checksums cannot be kept, and why. */
+  readonly sumsLost: (reason: string) => void;
+}
+
+/** What the engine says of a new state of the file. */
+interface Moved {
+  readonly state: FileState;
+  readonly written: readonly Span[];
+  readonly sums: readonly SharedArrayBuffer[];
 }
 
 const numbered = bucketNames.map((name, number) => [name, number]);
@@ -70,6 +82,7 @@ export class BackendHost implements Backend {
     this.markedIndex = this.committedIndex;
     this.sealedIndex = this.committedIndex;
     link.onReply = (reply) => this.take(reply);
+    view.onCorrupt = (error) => this.fail(error);
   }
 
   get onFailed(): (failure: BackendFailure) => void {
@@ -133,9 +146,14 @@ export class BackendHost implements Backend {
       (id) => ({ type: 'pin', id }),
       (reply) => {
         invariant(reply.type === 'pinned', 'a pin is answered with what was pinned');
-        const { id, state } = reply;
+        const { id, state, used } = reply;
         const unpin = () => this.link.send({ type: 'unpin', id });
-        return fileSnapshot(this.options.path, this.view.shared.use(), state, unpin);
+        const checked = {
+          used: new PageSet(state.meta.highWater, used),
+          sums: this.view.sums,
+          onCorrupt: (error: CorruptDatabaseError) => this.fail(error),
+        };
+        return fileSnapshot(this.options.path, this.view.shared.use(), state, checked, unpin);
       },
     );
   }
@@ -153,19 +171,26 @@ export class BackendHost implements Backend {
 
   async defragment(): Promise<void> {
     await this.commit();
-    const state = await this.ask(
+    const { state, sums } = await this.ask(
       (id) => ({ type: 'defragment', id }),
       (reply) => {
         invariant(reply.type === 'defragmented', 'a defragmentation is answered with the new file');
-        return reply.state;
+        return reply;
       },
     );
     try {
-      await this.switchTo(state);
+      await this.switchTo(state, sums === null ? null : new PageSums(sums));
     } catch (error) {
       this.fail(asError(error));
       throw error;
     }
+  }
+
+  leaveFile(): Promise<void> {
+    return this.ask(
+      (id) => ({ type: 'leave', id }),
+      () => undefined,
+    );
   }
 
   close(): Promise<void> {
@@ -200,8 +225,12 @@ export class BackendHost implements Backend {
         this.committed(reply);
         return;
       case 'failed':
-        this.fail(reply.error);
+        this.fail(reply.isCorrupt ? relayed(this.options.path, reply.error) : reply.error);
         return;
+      case 'sumsLost':
+        this.options.sumsLost(reply.reason);
+        return;
+      case 'left':
       case 'pinned':
       case 'hashed':
       case 'defragmented':
@@ -214,7 +243,7 @@ export class BackendHost implements Backend {
         this.onClosed();
         return;
       case 'opened':
-        this.moveTo(reply.state, reply.written);
+        this.moveTo(reply);
         this.handedOver.settle(0);
         return;
       default:
@@ -222,14 +251,16 @@ export class BackendHost implements Backend {
     }
   }
 
-  private committed({ number, index, state, written }: EngineReply & { readonly type: 'committed' }): void {
-    this.moveTo(state, written);
+  private committed(reply: EngineReply & { readonly type: 'committed' }): void {
+    const { number, index } = reply;
+    this.moveTo(reply);
     this.committedBatch = this.handedOver.settle(number) ?? this.committedBatch;
     this.committedIndex = Math.max(this.committedIndex, index);
     this.onCommitted();
   }
 
-  private moveTo(state: FileState, written: readonly Span[]): void {
+  private moveTo({ state, written, sums }: Moved): void {
+    this.view.sums?.adopt(sums);
     this.view.moveTo(state, written);
     this.link.send({ type: 'seen', txid: state.meta.txid });
   }
@@ -255,12 +286,13 @@ export class BackendHost implements Backend {
   }
 
   /** The engine waits until this thread reads the file that took the other one's place. */
-  private async switchTo(state: FileState): Promise<void> {
+  private async switchTo(state: FileState, sums: PageSums | null): Promise<void> {
     const { disk, path, cacheBytesMax, lock } = this.options;
     const shared = new SharedFile(await disk.open(path, 'read'));
     const unlock = await lock();
     const before = { shared: this.view.shared, unlock: this.unlock };
-    this.view = new CommittedView(path, shared, state, cacheBytesMax);
+    this.view = new CommittedView(path, shared, state, cacheBytesMax, sums);
+    this.view.onCorrupt = (error) => this.fail(error);
     this.unlock = unlock;
     this.link.send({ type: 'switched' });
     await before.shared.release();
@@ -290,6 +322,11 @@ function storedIndex(view: CommittedView): number {
 
 function failed({ message, cause }: BackendFailure): Error {
   return new Error(message, { cause });
+}
+
+/** Errors lose their class on the way from another thread. */
+function relayed(path: string, error: Error): CorruptDatabaseError {
+  return error instanceof CorruptDatabaseError ? error : CorruptDatabaseError.relayed(path, error.message);
 }
 
 function asError(error: unknown): Error {

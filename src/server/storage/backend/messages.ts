@@ -4,11 +4,23 @@
  */
 import type { Meta } from '../bolt/meta.ts';
 import type { Span } from '../bolt/node.ts';
+import type { SumsEnd } from '../bolt/sums-log.ts';
 
 export interface EngineOptions {
   readonly path: string;
   /** bbolt's InitialMmapSize, see BoltOptions. */
   readonly initialMapBytes: number;
+  /** Null: pages are taken as they are. */
+  readonly sums: EngineSums | null;
+}
+
+/** The checksums of pages that the member knows, in memory that both threads share. */
+export interface EngineSums {
+  /** Of their log. */
+  readonly path: string;
+  readonly buffers: readonly SharedArrayBuffer[];
+  /** Where the log goes on; null if it is to be begun anew. */
+  readonly end: SumsEnd | null;
 }
 
 /** What the file holds after a commit. */
@@ -45,27 +57,48 @@ export type EngineRequest =
   | { readonly type: 'defragment'; readonly id: number }
   /** The member reads the new file from now on. */
   | { readonly type: 'switched' }
+  /** Another file is about to get the name of this one: the log of checksums goes. Answered by `left` or `refused`. */
+  | { readonly type: 'leave'; readonly id: number }
   /** The last request; answered by `closed` once everything before it is done. */
   | { readonly type: 'close' };
 
 export type EngineReply =
-  | { readonly type: 'opened'; readonly state: FileState; readonly written: readonly Span[] }
+  | {
+      readonly type: 'opened';
+      readonly state: FileState;
+      readonly written: readonly Span[];
+      readonly sums: readonly SharedArrayBuffer[];
+    }
   /** A request with an id cannot be carried out; nothing has changed. */
   | { readonly type: 'refused'; readonly id: number; readonly error: Error }
-  /** All batches up to `number` are in the file and synced. `written` are the pages that may differ now. */
+  /**
+   * All batches up to `number` are in the file and synced. `written` are the pages that may differ now; `sums` are for those that were
+   * added to the file.
+   */
   | {
       readonly type: 'committed';
       readonly number: number;
       readonly index: number;
       readonly state: FileState;
       readonly written: readonly Span[];
+      readonly sums: readonly SharedArrayBuffer[];
     }
-  /** Nothing will be committed any more. */
-  | { readonly type: 'failed'; readonly error: Error }
-  | { readonly type: 'pinned'; readonly id: number; readonly state: FileState }
+  /** Nothing will be committed any more. `isCorrupt`: for the file is damaged, as the error's text says. */
+  | { readonly type: 'failed'; readonly error: Error; readonly isCorrupt: boolean }
+  /** `used` are the bits of the pages that count in that state (PageSet). */
+  | { readonly type: 'pinned'; readonly id: number; readonly state: FileState; readonly used: Uint32Array }
   | { readonly type: 'hashed'; readonly id: number; readonly hash: number }
   /** There is another file under the name. */
-  | { readonly type: 'defragmented'; readonly id: number; readonly state: FileState }
+  | {
+      readonly type: 'defragmented';
+      readonly id: number;
+      readonly state: FileState;
+      readonly sums: readonly SharedArrayBuffer[] | null;
+    }
+  /** The log of checksums cannot be written any more. */
+  | { readonly type: 'sumsLost'; readonly reason: string }
+  /** Nothing is written to what lies beside the file any more. */
+  | { readonly type: 'left'; readonly id: number }
   | { readonly type: 'closed' };
 
 /** The way to an engine, in this thread or another. */

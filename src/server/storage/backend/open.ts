@@ -1,8 +1,11 @@
 /** Opens the member's database: the file, the engine that writes it, the lock that keeps other processes out. */
+import { basename, dirname, join } from 'node:path';
 import type { Clock, Disk } from '../../../base/ports.ts';
 import { err, ok, type Result } from '../../../base/result.ts';
 import { defaultPageSize } from '../bolt/db.ts';
 import { createDatabase, readMeta } from '../bolt/file.ts';
+import { removeSumsLog } from '../bolt/sums-log.ts';
+import { openSums } from '../bolt/sums-open.ts';
 import type { LockError, Release } from '../directory-lock.ts';
 import type { Backend } from './backend.ts';
 import { CommittedView } from './committed-view.ts';
@@ -31,10 +34,28 @@ export interface BackendOptions {
   readonly cacheBytesMax?: number;
   /** bbolt's InitialMmapSize, which decides how the file grows. Default etcd's, 10 GiB. */
   readonly initialMapBytes?: number;
+  /**
+   * Where the checksums of the file's pages are kept, see `pageSumsPath`. Default, also for null: there are none, and what is read is taken
+   * as it is.
+   */
+  readonly sumsPath?: string | null;
+  /** Told of what becomes of the checksums that were kept. */
+  readonly onSums?: (news: SumsNews) => void;
   /** Of a new file. Default 4096. */
   readonly pageSize?: number;
   /** Keeps other processes from opening the file, as etcd's own lock does. Default: no lock, for disks that only this process has. */
   readonly lock?: (path: string) => Promise<Result<Release, LockError>>;
+}
+
+export type SumsNews =
+  /** Another program has written to the database, or power was lost: pages count as sound as they are now. */
+  | { readonly type: 'discarded'; readonly path: string }
+  /** They cannot be written any more; pages are checked until the member ends, and count as sound at its next start. */
+  | { readonly type: 'lost'; readonly path: string; readonly reason: string };
+
+/** Beside the folder of etcd's `db`, for in it, as in the data directory itself, etcd warns of files that it does not know. */
+export function pageSumsPath(databasePath: string): string {
+  return join(dirname(dirname(databasePath)), `${basename(databasePath)}.sums`);
 }
 
 const defaults = {
@@ -67,8 +88,8 @@ async function openThrough(
   options: BackendOptions,
   opened: (() => Promise<void>)[],
 ): Promise<BackendHost> {
-  const { disk, clock, path, initialMapBytes = defaults.initialMapBytes } = options;
-  await createIfMissing(disk, path, options.pageSize);
+  const { disk, clock, path, initialMapBytes = defaults.initialMapBytes, sumsPath = null, onSums } = options;
+  await createIfMissing(disk, path, options.pageSize, sumsPath);
   const lock = () => takeLock(options);
   const unlock = await lock();
   opened.push(unlock);
@@ -77,23 +98,35 @@ async function openThrough(
   const meta = await readMeta(file, path);
   const size = meta.highWater * meta.pageSize;
   const cacheBytesMax = options.cacheBytesMax ?? defaults.cacheBytesMax;
-  const view = new CommittedView(path, new SharedFile(file), { meta, size, inUse: size }, cacheBytesMax);
+  const kept = sumsPath === null ? null : await openSums(disk, sumsPath, file, meta);
+  if (sumsPath !== null && kept?.isForeign) onSums?.({ type: 'discarded', path: sumsPath });
+  const state = { meta, size, inUse: size };
+  const view = new CommittedView(path, new SharedFile(file), state, cacheBytesMax, kept?.sums ?? null);
   const batchIntervalMs = options.batchIntervalMs || defaults.batchIntervalMs;
   const batchLimit = options.batchLimit || defaults.batchLimit;
-  const hostOptions = { disk, clock, path, batchIntervalMs, batchLimit, cacheBytesMax, lock };
+  const sumsLost = (reason: string) => onSums?.({ type: 'lost', path: sumsPath ?? '', reason });
+  const hostOptions = { disk, clock, path, batchIntervalMs, batchLimit, cacheBytesMax, lock, sumsLost };
   const host = new BackendHost(hostOptions, link, view, unlock);
-  link.send({ type: 'open', options: { path, initialMapBytes } });
+  const sums =
+    sumsPath === null || kept === null ? null : { path: sumsPath, buffers: kept.sums.buffersFrom(0), end: kept.end };
+  link.send({ type: 'open', options: { path, initialMapBytes, sums } });
   return host;
 }
 
 /** As bbolt, takes an empty file for a new one. */
-async function createIfMissing(disk: Disk, path: string, pageSize: number | undefined): Promise<void> {
+async function createIfMissing(
+  disk: Disk,
+  path: string,
+  pageSize: number | undefined,
+  sumsPath: string | null,
+): Promise<void> {
   if (await disk.exists(path)) {
     const file = await disk.open(path, 'read');
     const bytes = await file.size();
     await file.close();
     if (bytes > 0) return;
   }
+  if (sumsPath !== null) await removeSumsLog(disk, sumsPath);
   await createDatabase(disk, path, pageSize ?? defaultPageSize);
 }
 

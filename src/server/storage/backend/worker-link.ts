@@ -19,11 +19,12 @@ export class WorkerLink implements EngineLink {
   constructor(script: string, syncFaults: SharedArrayBuffer | null) {
     this.worker = new Worker(script, { env: SHARE_ENV, execArgv: [], workerData: syncFaults });
     this.worker.on('message', (reply: EngineReply) => this.onReply(reply));
-    this.worker.on('error', (error) => this.onReply({ type: 'failed', error }));
+    this.worker.on('error', (error) => this.onReply({ type: 'failed', error, isCorrupt: false }));
     this.worker.on('exit', (code) => {
       if (this.ended) return;
       this.ended = true;
-      this.onReply({ type: 'failed', error: new Error(`the backend's thread ended with ${code}`) });
+      const error = new Error(`the backend's thread ended with ${code}`);
+      this.onReply({ type: 'failed', error, isCorrupt: false });
       this.onReply({ type: 'closed' });
     });
   }

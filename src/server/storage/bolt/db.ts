@@ -17,6 +17,7 @@ import { PageWriter, type WrittenPage } from './page-writer.ts';
 import { Pager } from './pager.ts';
 import { ReadTx } from './read-tx.ts';
 import { type Sink, writeSnapshot } from './snapshot.ts';
+import type { SumsKeeper } from './sums-keeper.ts';
 import { walkTree } from './walk.ts';
 import { type Committer, WriteTx } from './write-tx.ts';
 
@@ -27,6 +28,8 @@ export interface BoltOptions {
   readonly cacheBytesMax?: number;
   /** bbolt's InitialMmapSize, which decides how the file grows; etcd gives 10 GiB. Default 0. */
   readonly initialMapBytes?: number;
+  /** Checks pages that are read, and learns of those that are written. Default: pages are taken as they are. */
+  readonly sums?: SumsKeeper;
 }
 
 export const defaultPageSize = 4096;
@@ -35,6 +38,9 @@ const defaultCacheBytes = 64 * 1024 * 1024;
 export class BoltDb {
   private readonly pager: Pager;
   private readonly free: FreePages;
+  private readonly sums: SumsKeeper | null;
+  /** Pages that the commit under way has allocated. */
+  private allocated: number[] = [];
   private meta: Meta;
   private fileSize: FileSize;
   /** Open read transactions by the commit whose state they see. */
@@ -45,7 +51,8 @@ export class BoltDb {
   private failure: Error | null = null;
   private closed = false;
 
-  private constructor(pager: Pager, meta: Meta, free: FreePages, fileSize: FileSize) {
+  private constructor(pager: Pager, meta: Meta, free: FreePages, fileSize: FileSize, sums: SumsKeeper | null) {
+    this.sums = sums;
     this.pager = pager;
     this.meta = meta;
     this.free = free;
@@ -62,10 +69,12 @@ export class BoltDb {
       const meta = await readMeta(file, path);
       const fileBytes = await file.size();
       const cacheBytesMax = options.cacheBytesMax ?? defaultCacheBytes;
-      const pager = new Pager(path, file, meta.pageSize, meta.highWater, cacheBytesMax);
+      const sums = options.sums ?? null;
+      sums?.sums.reserve(meta.highWater);
+      const pager = new Pager(path, file, meta.pageSize, meta.highWater, cacheBytesMax, sums?.sums ?? null);
       const free = new FreePages(await usedPages(pager, meta), meta.highWater);
       const mapBytes = mapBytesFor(Math.max(fileBytes, options.initialMapBytes ?? 0));
-      return new BoltDb(pager, meta, free, { fileBytes, mapBytes });
+      return new BoltDb(pager, meta, free, { fileBytes, mapBytes }, sums);
     } catch (error) {
       await file.close().catch(() => undefined);
       throw error;
@@ -122,7 +131,12 @@ export class BoltDb {
    * waits for it. Resolves to the bytes written.
    */
   snapshotTo(sink: Sink): Promise<number> {
-    return this.read((tx) => writeSnapshot(this.pager, tx.meta, sink));
+    return this.read((tx) => writeSnapshot(this.pager, tx.meta, this.usedPages(), sink));
+  }
+
+  /** The pages of the last commit's state, also while another is under way. */
+  usedPages(): PageSet {
+    return this.free.usedAt(this.meta.txid, this.meta.highWater, this.allocated);
   }
 
   /** Which pages are free, for `check`. */
@@ -156,6 +170,7 @@ export class BoltDb {
     if (this.closed) return;
     this.closed = true;
     await this.committing.catch(() => undefined);
+    await this.sums?.close();
     await this.pager.file.close();
   }
 
@@ -188,13 +203,17 @@ export class BoltDb {
       const meta = { ...this.meta, ...root, freelist: null, highWater: writer.highWater, txid };
       invariant(meta.root < meta.highWater, 'the root is below the high-water mark');
       await this.grow(meta);
+      this.sums?.pagesWriting(writer.written, meta.pageSize, meta.highWater);
       const runs = await writePages(this.pager, writer.written);
+      await this.sums?.metaNext(meta);
       await this.sync();
       await this.pager.file.writev([encodeMetaPage(meta)], (txid % 2) * meta.pageSize);
       await this.sync();
       this.meta = meta;
+      this.allocated = [];
       this.pager.highWater = meta.highWater;
       for (const { id, bytes } of writer.warm) this.pager.remember(bytes, id);
+      await this.sums?.committed(meta);
       return runs;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -209,7 +228,10 @@ export class BoltDb {
       txid,
       hasReaders: this.readers.size > 0,
       free: this.free,
-      onAllocate: (page: number) => this.pager.forget(page),
+      onAllocate: (page: number) => {
+        this.pager.forget(page);
+        this.allocated.push(page);
+      },
     };
   }
 

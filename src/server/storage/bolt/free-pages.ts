@@ -52,6 +52,20 @@ export class FreePages {
     return [this.fresh, ...this.held.values()].flatMap((pages) => pages.map(({ page }) => page));
   }
 
+  /**
+   * The pages below `highWater` that the state of commit `txid` uses, which must not be older than the last one that was made. `writing`
+   * are those that a commit under way has allocated.
+   */
+  usedAt(txid: number, highWater: number, writing: readonly number[]): PageSet {
+    const used = new PageSet(highWater);
+    for (let word = 0; word < used.bits.length; word++) used.bits[word] = ~(this.bits[word] ?? 0);
+    for (const pages of [this.fresh, ...this.held.values()]) {
+      for (const { page, freedIn } of pages) if (freedIn <= txid) used.delete(page);
+    }
+    for (const page of writing) used.delete(page);
+    return used;
+  }
+
   /** The first `pages` free pages in a row, taken by transaction `txid`, or null if there are none. */
   allocate(pages: number, txid: number, hasReaders: boolean): number | null {
     if (this.count < pages) return null;
@@ -155,10 +169,11 @@ export class FreePages {
 
 /** A set of page ids, a bit each. */
 export class PageSet {
-  private readonly bits: Uint32Array;
+  /** May be handed to another thread. */
+  readonly bits: Uint32Array;
 
-  constructor(highWater: number) {
-    this.bits = new Uint32Array(Math.ceil(highWater / 32));
+  constructor(highWater: number, bits: Uint32Array = new Uint32Array(Math.ceil(highWater / 32))) {
+    this.bits = bits;
   }
 
   has(page: number): boolean {
@@ -167,5 +182,9 @@ export class PageSet {
 
   add(page: number): void {
     this.bits[page >>> 5] = (this.bits[page >>> 5] ?? 0) | (1 << (page & 31));
+  }
+
+  delete(page: number): void {
+    if (page >>> 5 < this.bits.length) this.bits[page >>> 5] = (this.bits[page >>> 5] ?? 0) & ~(1 << (page & 31));
   }
 }

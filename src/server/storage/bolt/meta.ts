@@ -45,6 +45,11 @@ export function encodeMetaPage(meta: Meta, page: number = meta.txid % 2): Buffer
   return bytes;
 }
 
+/** The checksum that the meta page has, which the page of no other meta has. */
+export function checksumOfMeta(meta: Meta): bigint {
+  return encodeMetaPage(meta).readBigUInt64LE(pageHeaderBytes + checkedBytes);
+}
+
 /** The version of the format that a meta page names, if it is not the one that is known here; null for all else. */
 export function foreignVersion(bytes: Buffer): number | null {
   const body = bytes.subarray(pageHeaderBytes);

@@ -2,27 +2,38 @@
 import { invariant } from '../../../base/assert.ts';
 import type { DiskFile } from '../../../base/ports.ts';
 import { readU16, readU64 } from './bytes.ts';
-import { CorruptDatabaseError } from './errors.ts';
+import { CorruptDatabaseError, PageChecksumError } from './errors.ts';
+import type { PageSet } from './free-pages.ts';
 import type { Span } from './node.ts';
-import { type Page, pageBytes, pageFlags, parsePage } from './page.ts';
+import { type Page, pageBytes, pageFlags, pageHeaderBytes, parsePage } from './page.ts';
 import { PageCache } from './page-cache.ts';
+import type { PageSums } from './page-sums.ts';
 
-export class Pager {
+export class Pager implements PageSource {
   /** For messages. */
   path: string;
   readonly file: DiskFile;
   readonly pageSize: number;
+  readonly sums: PageSums | null;
   private readonly cache: PageCache;
   private readonly reading = new Map<number, Promise<Page>>();
   /** Pages from here on are not in use, so that a reference to one is damage. */
   highWater: number;
 
-  constructor(path: string, file: DiskFile, pageSize: number, highWater: number, cacheBytesMax: number) {
+  constructor(
+    path: string,
+    file: DiskFile,
+    pageSize: number,
+    highWater: number,
+    cacheBytesMax: number,
+    sums: PageSums | null = null,
+  ) {
     this.path = path;
     this.file = file;
     this.pageSize = pageSize;
     this.highWater = highWater;
     this.cache = new PageCache(cacheBytesMax);
+    this.sums = sums;
   }
 
   /** The page if it is at hand; else read it. Rejects with a CorruptDatabaseError or the operating system's error. */
@@ -64,7 +75,7 @@ export class Pager {
     const pages: Page[] = [];
     for (const id of ids.slice(from, to)) {
       const start = (id - first) * this.pageSize;
-      const end = start + checkedBytes(this, bytes.subarray(start), id);
+      const end = start + checkedBytes(this, bytes.subarray(start, start + this.pageSize), id);
       // A page that runs over the end of the run is read by itself.
       pages.push(end <= bytes.length ? soundPage(this, bytes.subarray(start, end), id) : await this.readAlone(id));
     }
@@ -111,7 +122,8 @@ export class Pager {
     const length = checkedBytes(this, first, id);
     if (length === this.pageSize) return soundPage(this, first, id);
     const bytes = Buffer.allocUnsafeSlow(length);
-    await this.readFully(bytes, id);
+    bytes.set(first);
+    await this.readFully(bytes.subarray(this.pageSize), id + 1);
     return soundPage(this, bytes, id);
   }
 }
@@ -121,23 +133,59 @@ export interface PageSource {
   readonly path: string;
   readonly pageSize: number;
   readonly highWater: number;
+  /** What is known of pages; null if nothing is. */
+  readonly sums: PageSums | null;
 }
 
-/** Bytes of a page according to its header. Throws a CorruptDatabaseError if it reaches beyond the pages in use. */
-export function checkedBytes({ path, pageSize, highWater }: PageSource, header: Uint8Array, id: number): number {
-  const bytes = pageBytes(header, pageSize);
+/**
+ * Bytes of a page according to the header in `first`, which is as long as one page. Throws a CorruptDatabaseError if that is not as it
+ * was written, or reaches beyond the pages in use.
+ */
+export function checkedBytes(source: PageSource, first: Uint8Array, id: number): number {
+  const { path, pageSize, highWater } = source;
+  assertSums(source, first, id, id, first);
+  const bytes = pageBytes(first, pageSize);
   if (id + bytes / pageSize > highWater) {
     throw new CorruptDatabaseError(path, id, `it reaches beyond the high-water mark ${highWater}`);
   }
   return bytes;
 }
 
-/** The page in `bytes`. Throws a CorruptDatabaseError if it is not sound. */
-export function soundPage({ path, highWater }: PageSource, bytes: Uint8Array, id: number): Page {
+/** The page in `bytes`, as many as `checkedBytes` has said. Throws a CorruptDatabaseError if it is not sound. */
+export function soundPage(source: PageSource, bytes: Uint8Array, id: number): Page {
+  const { path, pageSize, highWater } = source;
+  if (bytes.length > pageSize) assertSums(source, bytes.subarray(pageSize), id + 1, id, bytes);
   const parsed = parsePage(bytes, id, highWater);
   if (!parsed.ok) throw new CorruptDatabaseError(path, id, parsed.error);
   return parsed.value;
 }
+
+/** Throws a PageChecksumError unless the pages from `id` on, which belong to the page `of`, are as they were written. */
+function assertSums(source: PageSource, bytes: Uint8Array, id: number, of: number, header: Uint8Array): void {
+  const { path, pageSize, sums } = source;
+  const mismatch = sums?.compare(bytes, id, pageSize) ?? null;
+  if (mismatch !== null) throw new PageChecksumError({ path, pageSize, of, kind: kindOf(header), ...mismatch });
+}
+
+function kindOf(header: Uint8Array): 'leaf' | 'branch' | 'page' {
+  const flags = readU16(header, 8);
+  if (flags === pageFlags.leaf) return 'leaf';
+  return flags === pageFlags.branch ? 'branch' : 'page';
+}
+
+/** Throws a PageChecksumError unless those of the pages from `page` on that are in `wanted` are as they were written. */
+export function assertPages(source: PageSource, bytes: Uint8Array, page: number, wanted: PageSet): void {
+  const { pageSize } = source;
+  for (let at = 0, id = page; at < bytes.length; at += pageSize, id++) {
+    if (!wanted.has(id)) continue;
+    const one = bytes.subarray(at, at + pageSize);
+    // A page that continues another has no header of its own.
+    const header = readU64(one, 0) === id ? one : nothing;
+    assertSums(source, one, id, id, header);
+  }
+}
+
+const nothing = new Uint8Array(pageHeaderBytes);
 
 /** Throws a CorruptDatabaseError unless `read` of `wanted` bytes were there. */
 export function assertRead(

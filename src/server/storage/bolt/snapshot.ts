@@ -1,7 +1,8 @@
 /** A copy of the database as one commit left it, as bbolt's Tx.WriteTo makes it. */
+import type { PageSet } from './free-pages.ts';
 import { encodeMetaPage, type Meta } from './meta.ts';
 import { firstDataPage } from './page.ts';
-import type { Pager } from './pager.ts';
+import { assertPages, type Pager } from './pager.ts';
 
 /** Takes the bytes of a copy, in order; the next ones come when it has resolved. */
 export type Sink = (chunk: Uint8Array) => void | Promise<void>;
@@ -32,8 +33,15 @@ export async function* snapshotChunks(reader: PageReader, meta: Meta, bytesMax: 
   }
 }
 
-/** Gives a copy to a sink. Resolves to its bytes. */
-export async function writeSnapshot(pager: Pager, meta: Meta, sink: Sink): Promise<number> {
-  for await (const chunk of snapshotChunks(pager, meta, chunkBytes)) await sink(chunk);
+/** Gives a copy to a sink; `used` are the pages that count in it. Resolves to its bytes. */
+export async function writeSnapshot(pager: Pager, meta: Meta, used: PageSet, sink: Sink): Promise<number> {
+  const reader = {
+    pageSize: pager.pageSize,
+    readFully: async (bytes: Uint8Array, page: number) => {
+      await pager.readFully(bytes, page);
+      assertPages(pager, bytes, page, used);
+    },
+  };
+  for await (const chunk of snapshotChunks(reader, meta, chunkBytes)) await sink(chunk);
   return meta.highWater * meta.pageSize;
 }

@@ -7,31 +7,36 @@ import type { SyncPager } from './sync-pager.ts';
 
 const noBytes = new Uint8Array(0);
 
+export interface NamedBucket extends StoredBucket {
+  /** As people read it. */
+  readonly name: string;
+}
+
 /** The value of a key, or null if there is none, or a bucket. A view of a page that must not be changed. */
-export function getNow(pager: SyncPager, bucket: StoredBucket, key: Uint8Array): Uint8Array | null {
+export function getNow(pager: SyncPager, bucket: NamedBucket, key: Uint8Array): Uint8Array | null {
   const leaf = leafFor(pager, bucket, key);
   const index = indexOf(leaf, key);
   return index < 0 || leaf.isBucket(index) ? null : leaf.value(index);
 }
 
 /** The bucket in the root of all buckets under that name; null if there is none. */
-export function bucketNow(pager: SyncPager, name: Uint8Array): StoredBucket | null {
-  const leaf = leafFor(pager, { root: pager.meta.root, sequence: 0n }, name);
+export function bucketNow(pager: SyncPager, name: Uint8Array): NamedBucket | null {
+  const leaf = leafFor(pager, { root: pager.meta.root, sequence: 0n, name: 'the list of buckets' }, name);
   const index = indexOf(leaf, name);
   if (index < 0 || !leaf.isBucket(index)) return null;
   const decoded = decodeBucketValue(leaf.value(index), pager.highWater);
   if (!decoded.ok) throw new CorruptDatabaseError(pager.path, null, `${printName(name)}: ${decoded.error}`);
-  return decoded.value;
+  return { ...decoded.value, name: printName(name) };
 }
 
-function leafFor(pager: SyncPager, bucket: StoredBucket, key: Uint8Array): Page {
+function leafFor(pager: SyncPager, bucket: NamedBucket, key: Uint8Array): Page {
   let page = rootOf(pager, bucket);
-  while (!page.isLeaf) page = pager.load(page.childPage(childIndexFor(page, key)));
+  while (!page.isLeaf) page = pager.load(page.childPage(childIndexFor(page, key)), bucket.name);
   return page;
 }
 
-function rootOf(pager: SyncPager, { root }: StoredBucket): Page {
-  return typeof root === 'number' ? pager.load(root) : root;
+function rootOf(pager: SyncPager, { root, name }: NamedBucket): Page {
+  return typeof root === 'number' ? pager.load(root, name) : root;
 }
 
 /** The most that a cursor reads at once: some thousand records, a fraction of a millisecond. */
@@ -55,6 +60,7 @@ export class SyncCursor {
   valueStart = 0;
   valueEnd = 0;
   private readonly pager: SyncPager;
+  private readonly bucketName: string;
   /** Branches from the root down, each with the child where the walk is. */
   private readonly branches: Level[] = [];
   private leaf: Page;
@@ -64,8 +70,9 @@ export class SyncCursor {
   private aheadAt = 0;
   private window = 1;
 
-  constructor(pager: SyncPager, bucket: StoredBucket, from: Uint8Array) {
+  constructor(pager: SyncPager, bucket: NamedBucket, from: Uint8Array) {
     this.pager = pager;
+    this.bucketName = bucket.name;
     const leaf = this.descend(rootOf(pager, bucket), (page) => childIndexFor(page, from));
     this.leaf = leaf;
     this.index = lowerBound(leaf, from) - 1;
@@ -110,7 +117,7 @@ export class SyncCursor {
     while (!page.isLeaf) {
       const index = indexIn(page);
       this.branches.push({ page, index });
-      page = this.pager.load(page.childPage(index));
+      page = this.pager.load(page.childPage(index), this.bucketName);
     }
     return page;
   }
@@ -128,7 +135,7 @@ export class SyncCursor {
       if (level !== undefined) level.index++;
     }
     if (level === undefined) return null;
-    return this.descend(this.pager.load(level.page.childPage(level.index)), () => 0);
+    return this.descend(this.pager.load(level.page.childPage(level.index), this.bucketName), () => 0);
   }
 
   /** The leaf below the last branch where it stands now, and those behind it with the same read. */
@@ -145,9 +152,9 @@ export class SyncCursor {
     this.window = Math.min(this.window * 2, windowMax);
     const ids: number[] = [];
     for (let i = index; i < page.count && ids.length < this.window; i++) ids.push(page.childPage(i));
-    const run = this.pager.readRun(ids, 0, windowBytesMax);
+    const run = this.pager.readRun(ids, 0, windowBytesMax, this.bucketName);
     this.ahead = run;
     this.aheadAt = 1;
-    return run[0] ?? this.pager.load(id);
+    return run[0] ?? this.pager.load(id, this.bucketName);
   }
 }

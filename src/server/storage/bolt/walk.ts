@@ -26,7 +26,7 @@ const readBytesMax = 1024 * 1024;
 
 /** Rejects with the operating system's errors only, and with what `fault` throws. */
 export async function walkTree(pager: Pager, root: number, walker: Walker): Promise<void> {
-  await new Walk(pager, walker).run([root], [unbounded]);
+  await new Walk(pager, walker).run([root], [unbounded], null);
 }
 
 class Walk {
@@ -38,40 +38,40 @@ class Walk {
     this.walker = walker;
   }
 
-  /** `bounds` are those of the page at the same place in `ids`. */
-  async run(ids: readonly number[], bounds: readonly Bounds[]): Promise<void> {
+  /** `bounds` are those of the page at the same place in `ids`; `bucket`, if it is known, is what they belong to. */
+  async run(ids: readonly number[], bounds: readonly Bounds[], bucket: string | null): Promise<void> {
     for (let index = 0; index < ids.length; ) {
-      const pages = await this.read(ids, index);
+      const pages = await this.read(ids, index, bucket);
       for (const [i, page] of pages.entries()) {
-        if (page !== null && this.walker.visit(page)) await this.descend(page, bounds[index + i] ?? unbounded);
+        if (page !== null && this.walker.visit(page)) await this.descend(page, bounds[index + i] ?? unbounded, bucket);
       }
       index += pages.length;
     }
   }
 
   /** At least the page at `index`; null for one that cannot be read. */
-  private async read(ids: readonly number[], index: number): Promise<(Page | null)[]> {
+  private async read(ids: readonly number[], index: number, bucket: string | null): Promise<(Page | null)[]> {
     try {
       return await this.pager.readRun(ids, index, readBytesMax);
     } catch (error) {
       if (!(error instanceof CorruptDatabaseError)) throw error;
       // It need not be the first page of the run that is damaged.
-      return [await this.readAlone(ids, index)];
+      return [await this.readAlone(ids, index, bucket)];
     }
   }
 
-  private async readAlone(ids: readonly number[], index: number): Promise<Page | null> {
+  private async readAlone(ids: readonly number[], index: number, bucket: string | null): Promise<Page | null> {
     try {
       const [page] = await this.pager.readRun(ids.slice(index, index + 1), 0, 1);
       return page ?? null;
     } catch (error) {
       if (!(error instanceof CorruptDatabaseError)) throw error;
-      this.walker.fault(error);
+      this.walker.fault(bucket === null ? error : error.inBucket(bucket));
       return null;
     }
   }
 
-  private async descend(page: Page, bounds: Bounds): Promise<void> {
+  private async descend(page: Page, bounds: Bounds, bucket: string | null): Promise<void> {
     this.checkBounds(page, bounds);
     if (page.isLeaf) {
       for (let i = 0; i < page.count; i++) if (page.isBucket(i)) await this.descendInto(page, i);
@@ -83,13 +83,14 @@ class Walk {
       ids.push(page.childPage(i));
       childBounds.push({ low: page.key(i), high: i + 1 < page.count ? page.key(i + 1) : bounds.high });
     }
-    await this.run(ids, childBounds);
+    await this.run(ids, childBounds, bucket);
   }
 
   private async descendInto(leaf: Page, index: number): Promise<void> {
     const bucket = decodeBucketValue(leaf.value(index), this.pager.highWater);
     if (!bucket.ok) this.fault(leaf, `${printName(leaf.key(index))}: ${bucket.error}`);
-    else if (typeof bucket.value.root === 'number') await this.run([bucket.value.root], [unbounded]);
+    else if (typeof bucket.value.root === 'number')
+      await this.run([bucket.value.root], [unbounded], printName(leaf.key(index)));
     else if (hasBucket(bucket.value.root))
       this.fault(leaf, `${printName(leaf.key(index))} is inline but holds a bucket`);
   }

@@ -4,6 +4,8 @@
  */
 import { join } from 'node:path';
 import type { Disk } from '../../../base/ports.ts';
+import { pageSumsPath } from '../backend/open.ts';
+import { removeSumsLog } from '../bolt/sums-log.ts';
 
 const suffix = '.snap.db';
 const temporaryPrefix = 'tmp';
@@ -53,8 +55,11 @@ async function freeNumber(disk: Disk, directory: string): Promise<number> {
   return number;
 }
 
-/** Makes a stored database the member's own, in place of the one that was. Durable when the promise resolves. */
+/**
+ * Makes a stored database the member's own, in place of the one that was, whose page checksums go first. Durable when the promise resolves.
+ */
 export async function adoptSnapshotDatabase(disk: Disk, directory: string, index: number, own: string): Promise<void> {
+  await removeSumsLog(disk, pageSumsPath(own));
   await disk.rename(snapshotDatabasePath(directory, index), own);
   await disk.syncDirectory(directory);
 }
