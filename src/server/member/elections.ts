@@ -135,14 +135,22 @@ export class Elections {
     if (connections.activePeers() + 1 >= quorumOf(voters.length)) this.campaignSoon(1);
   }
 
-  /** A try that finds no votes costs nothing: pre-votes raise no term. After the last, Raft's own timer goes on. */
+  /**
+   * A try that finds no votes costs nothing: pre-votes raise no term. Who has voted for another since the news passes a try over: that one
+   * may lead already, and would be overthrown before it is heard of. After the last, Raft's own timer goes on.
+   */
   private campaignSoon(attempt: number): void {
     const { clock, driver, random } = this.ports;
+    const term = driver.raftTerm;
     this.hurry?.cancel();
     const waitMs = random.below(hurrySpreadMs) + (attempt === 1 ? 0 : hurrySpreadMs * 2 ** (attempt - 2));
     this.hurry = clock.after(waitMs, () => {
       if (driver.leaderId !== 0n) return;
-      driver.update((node) => node.campaign());
+      driver.update((node) => {
+        const { term: now, vote } = node.basicStatus();
+        const hasVoted = now > term && vote !== 0n && vote !== this.localId;
+        if (!hasVoted) node.campaign();
+      });
       if (attempt < hurryTriesMax) this.campaignSoon(attempt + 1);
     });
   }

@@ -138,6 +138,22 @@ describe('when the process of a peer is gone', () => {
     expect(raft.driver.leaderId).toBe(3n);
   });
 
+  it('a follower that has given another its vote lets it win before it campaigns itself', () => {
+    const { raft, elections, passMs, follow } = bench({ preVote: true });
+    follow();
+    elections.peerProcessGone(1n);
+    raft.turn();
+    raft.driver.step(newMessage(messageType.vote, 3n, 2n, { term: 3, index: 100, logTerm: 2 }));
+    raft.turn();
+    while (raft.saves.length > 0) raft.disk();
+    expect(raft.driver.raftTerm).toBe(3);
+    expect(raft.driver.leaderId).toBe(0n);
+    passMs(60);
+    expect(raft.sentOf(messageType.preVote)).toEqual([]);
+    passMs(120); // the other has failed
+    expect(raft.sentOf(messageType.preVote)).toHaveLength(2);
+  });
+
   it('nothing happens if it did not lead', () => {
     const { raft, elections, passMs, follow } = bench({ preVote: true });
     follow();
