@@ -1,0 +1,62 @@
+/** Etcds that ask for client certificates, reach clients by unix sockets, or are started by a script: what a run knows of them. */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'vitest';
+import { bundledEtcd } from '../support/cluster.ts';
+import { SecuredRun } from '../support/secured-run.ts';
+
+// By its path the bundled etcd is one like any other: it has no admin socket, and is asked.
+describe('a run of etcds that ask for client certificates', () => {
+  let folder: string;
+  let run: SecuredRun | null = null;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'clusterctl-secured-'));
+  });
+  afterEach(async () => {
+    await run?.close();
+    run = null;
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('shows them their own certificate, and knows all of them', async () => {
+    run = await SecuredRun.start(folder, { etcd: bundledEtcd });
+    await run.expectKnown();
+    await run.expectWaits();
+    await run.expectLeadershipMoves();
+  });
+
+  it('shows the bundled etcds, which push, a certificate for their health', async () => {
+    run = await SecuredRun.start(folder, { etcd: 'etcd' });
+    await run.expectKnown();
+  });
+
+  it('shows the certificate of clusterctl.yaml, and checks theirs by its authority', async () => {
+    run = await SecuredRun.start(folder, { etcd: bundledEtcd, clients: 'settings' });
+    await run.expectKnown();
+    await run.expectWaits();
+  });
+
+  it('shows the certificate that etcdctl would', async () => {
+    run = await SecuredRun.start(folder, { etcd: bundledEtcd, clients: 'environment' });
+    await run.expectKnown();
+  });
+
+  it('says why it knows one by its log alone that refuses its certificate', async () => {
+    run = await SecuredRun.start(folder, { etcd: bundledEtcd, clients: 'strangers' });
+    await run.expectKnownByLog(/does not take|may not take|refuses/);
+  });
+
+  it('asks members with certificates of their own making', async () => {
+    run = await SecuredRun.start(folder, { etcd: bundledEtcd, flags: '--auto-tls' });
+    await run.expectKnown();
+  });
+
+  it('asks what a script starts, if told where', async () => {
+    const script = join(folder, 'db.sh');
+    writeFileSync(script, `#!/bin/sh\nexec ${bundledEtcd} "$@"\n`);
+    chmodSync(script, 0o755);
+    run = await SecuredRun.start(folder, { etcd: script, clients: 'settings' });
+    await run.expectKnown();
+  });
+});
