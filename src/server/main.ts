@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { parseCommand } from './config/command.ts';
 import type { EtcdConfig } from './config/config.ts';
 import { logAndExit, startLogging } from './config/startup.ts';
-import { installCrashLogging } from './log/crash.ts';
+import { corruptDataText, installCrashLogging } from './log/crash.ts';
 import type { RootLogger } from './log/logger.ts';
+import { isCorruption } from './storage/bolt/errors.ts';
 
 async function main(): Promise<void> {
   const command = await parseCommand({
@@ -43,7 +44,7 @@ async function main(): Promise<void> {
 }
 
 async function run(config: EtcdConfig, logger: RootLogger): Promise<void> {
-  installCrashLogging(logger);
+  installCrashLogging(logger, isCorruption);
   const log = logger.at('main.ts');
   // Imported only now: the commands that answer at once must not pay for reading the member's code.
   const { startEtcdServer } = await import('./etcd-server.ts');
@@ -67,7 +68,8 @@ async function run(config: EtcdConfig, logger: RootLogger): Promise<void> {
     logger.close();
     process.exit(0);
   }
-  log.fatal('the data directory cannot be written any more', { error: reason.error });
+  const text = isCorruption(reason.error) ? corruptDataText : 'the data directory cannot be written any more';
+  log.fatal(text, { error: reason.error });
   logger.close();
   process.exit(1);
 }

@@ -12,7 +12,7 @@ async function program(body: string): Promise<string> {
         const opened = openLogger({ level: 'info', format: 'json', outputs: ['default'] });
         if (!opened.ok) throw new Error(opened.error);
         const logger = opened.value;
-        installCrashLogging(logger);
+        installCrashLogging(logger, (error) => error instanceof RangeError);
         ${body}`,
       resolveDir: fileURLToPath(new URL('../../../', import.meta.url)),
       loader: 'ts',
@@ -59,6 +59,16 @@ describe('a process that crashes', () => {
     const lines = jsonLines(stderr);
     expect(lines.map((line) => line.level)).toEqual(['info', 'fatal']);
     expect(lines[1]).toMatchObject({ msg: `crashed: ${origin}`, error: 'boom' });
+  });
+
+  test('logs damage that a read has met as one fatal line without a stack, and exits 1', async () => {
+    const { code, stderr } = await run(`setTimeout(() => { throw new RangeError('page 7 was changed'); });`);
+    expect(code).toBe(1);
+    const [line, ...others] = jsonLines(stderr);
+    expect(others).toEqual([]);
+    expect(line).toMatchObject({ level: 'fatal', error: 'page 7 was changed' });
+    expect(line?.msg).toContain('the data directory is corrupt');
+    expect(line?.stacktrace).toBeUndefined();
   });
 
   test('turns warnings of the runtime into warn lines', async () => {

@@ -29,6 +29,12 @@ export class CorruptDatabaseError extends Error {
   }
 }
 
+/** Whether that is what an error, or its cause, says; for programs into which this file may be bundled twice. */
+export function isCorruption(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  return /^(?:CorruptDatabase|PageChecksum)Error$/.test(error.name) || isCorruption(error.cause);
+}
+
 /** A page that differs from what was written, or read first, there. */
 export interface ChangedPage {
   readonly path: string;

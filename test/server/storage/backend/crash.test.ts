@@ -7,7 +7,8 @@ import { BoltDb } from '../../../../src/server/storage/bolt/db.ts';
 import { SimDisk, type SimDiskOptions } from '../../../../src/sim/disk.ts';
 import { type Content, contentOf, openOn, put } from './backends.ts';
 
-const options = { pageSize: 1024, cacheBytesMax: 16_384, batchLimit: 15 };
+/** A page that differed from its checksum would be a fault, whatever happened before. */
+const options = { sumsPath: '/beside/db.sums', pageSize: 1024, cacheBytesMax: 16_384, batchLimit: 15 };
 const stepsPerLife = 30;
 
 interface Trouble {
@@ -30,6 +31,7 @@ interface History {
 async function live(seed: number, trouble: Trouble | null, diskOptions: SimDiskOptions = {}): Promise<Life> {
   const disk = new SimDisk(seededRandom(seed * 31 + (trouble?.operation ?? 0)), diskOptions);
   await disk.makeDirectory('/data');
+  await disk.makeDirectory('/beside');
   await disk.syncDirectory('/');
   const begun = disk.operations;
   if (trouble?.type === 'crash') disk.crashAt(begun + trouble.operation);
