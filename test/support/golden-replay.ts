@@ -163,6 +163,7 @@ export async function replayGoldens(target: ReplayTarget): Promise<Difference[]>
           ? caller.call(golden.rpc, withBytes(translate(golden.req)), metadata)
           : caller.exchange(golden.rpc, golden.reqs.map(translate), metadata);
       const expectsUnhealthy = golden.message === unhealthy;
+      if (reconfigures.test(golden.rpc)) await allApplied(callers);
       const answer = await untilConnected(ask, expectsUnhealthy);
       if (golden.rpc === memberAdd) rememberMember(texts, golden.resp, answer['resp']);
       if (golden.rpc === leaseGrant) rememberId(texts, golden.resp, answer['resp']);
@@ -206,6 +207,18 @@ async function untilConnected(ask: () => Promise<Plain>, expectsUnhealthy: boole
     if (answer['message'] !== unhealthy || expectsUnhealthy || Date.now() > deadline) return answer;
     await new Promise((done) => setTimeout(done, 200));
   }
+}
+
+/**
+ * Raft drops a change of the membership that comes before the leader has applied the one before, as a follower may have already when it
+ * answers; whoever waits for it is told of a time-out then, by etcd too.
+ */
+const reconfigures = /\/Member(?:Add|Remove|Update|Promote)$/;
+
+/** A linearizable read at each: all have applied what was committed until then. */
+async function allApplied(callers: ReadonlyMap<string, Caller>): Promise<void> {
+  const read = { key: Buffer.from('applied') };
+  await Promise.all([...callers.values()].map((caller) => caller.call('etcdserverpb.KV/Range', read, {})));
 }
 
 /** A new member's id depends on the time. */
