@@ -214,18 +214,18 @@ async function endpointOf(
 ): Promise<MemberEndpoint> {
   const given = commandOption(command, env);
   const file = given('config-file');
-  const option = file === null ? given : await etcdFileOption(resolve(cwd, file));
+  const option = (file === null ? null : await etcdFileOption(resolve(cwd, file))) ?? given;
   const folders = { cwd, userFolder: process.cwd(), settingsFolder: resolve(dirname(configFile(options))) };
   return etcdEndpoint({ option, env, settings, ...folders });
 }
 
-/** What etcd's own config file says; nothing if it cannot be read, which etcd will say itself. */
-async function etcdFileOption(file: string): Promise<EtcdOption> {
+/** What etcd's own config file says; null if it cannot be read, which etcd will say itself. */
+async function etcdFileOption(file: string): Promise<EtcdOption | null> {
   try {
     const { parse } = await import('yaml');
     return fileOption(parse(await readFile(file, 'utf8')));
   } catch {
-    return () => null;
+    return null;
   }
 }
 
