@@ -47,6 +47,7 @@ function writing(folder: string, limits: { fileBytes: number; files: number }, r
       if (known !== undefined || broken) return known ?? null;
       try {
         const writer = new HistoryWriter(folder, name, limits, pool);
+        writer.onFailed = (error) => ended(name, error);
         writers.set(name, writer);
         return writer;
       } catch (error) {
@@ -60,6 +61,10 @@ function writing(folder: string, limits: { fileBytes: number; files: number }, r
       release();
     },
   };
+}
+
+function ended(name: string, error: Error): void {
+  complain(`warning: the log history of ${name} ends here: ${error.message}`);
 }
 
 function cannot(error: unknown): void {

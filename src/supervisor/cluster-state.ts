@@ -3,13 +3,14 @@
  * beside it. Ports are part of what members remember of each other, so a restart must give them the same.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import type { GeneratedCluster, MemberAddress, PeerLinks } from './etcd-members.ts';
 import { portCandidates } from './etcd-members.ts';
+import { makeFolder } from './make-folder.ts';
 import { holderText } from './port-holder.ts';
 
 /** Readable, and safe to delete together with the folders beside it. */
@@ -164,7 +165,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function writeClusters(stateDir: string, clusters: Clusters): void {
-  mkdirSync(stateDir, { recursive: true });
+  makeFolder(stateDir);
   const file = join(stateDir, stateFile);
   const fresh = `${file}.${process.pid}.new`;
   writeFileSync(fresh, `${JSON.stringify(clusters, null, 2)}\n`);

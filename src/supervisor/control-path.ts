@@ -1,10 +1,11 @@
 /** Where supervisors of this user listen: one private folder, one socket for each Procfile or generated cluster. */
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** What a supervisor runs; two with the same have the same socket. */
 export type Source =
@@ -26,7 +27,7 @@ export function controlFolder(): Result<string, string> {
       ? join(runtime, 'clusterctl')
       : join(shared, `clusterctl-${user}`);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const stat = lstatSync(folder);
     const isPrivate = stat.isDirectory() && stat.uid === user && (stat.mode & 0o077) === 0;
     return isPrivate ? ok(folder) : err(`${folder} is not a private folder of this user`);

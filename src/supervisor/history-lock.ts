@@ -1,6 +1,7 @@
 /** Lets one supervisor at a time write the log history of a source: lines of two runs in one file would read as those of one. */
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 import { isAlive } from './process-alive.ts';
 import { readIfThere, removeIfThere } from './small-files.ts';
 
@@ -13,14 +14,23 @@ export type HistoryLock =
 
 /** Locks the folder, which is made if it is missing. The lock of a process that is gone counts for nothing. Throws if it cannot. */
 export function lockHistory(folder: string): HistoryLock {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const file = join(folder, lockName);
   const mine = `${process.pid} ${startOf(process.pid)}\n`;
   for (;;) {
     if (tryCreate(file, mine)) return { type: 'locked', release: () => removeIfThere(file) };
     const pid = livingOwner(file);
     if (pid !== null) return { type: 'taken', pid };
-    removeIfThere(file);
+    removeStale(file);
+  }
+}
+
+/** Throws if it cannot: whoever went on would find the same lock for ever. */
+function removeStale(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   }
 }
 

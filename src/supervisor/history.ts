@@ -1,9 +1,10 @@
 /** Writes the log history of a process. */
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, unlink } from 'node:fs';
+import { closeSync, fstatSync, openSync, renameSync, unlink } from 'node:fs';
 import type { HistoryLimits } from './history-files.ts';
 import { agesOf, defaultHistoryLimits, historyFile, olderFile } from './history-files.ts';
 import type { HistoryStream } from './history-format.ts';
 import { headerText } from './history-format.ts';
+import { makeFolder } from './make-folder.ts';
 import type { Output } from './output.ts';
 import { fileOutput } from './output.ts';
 import { BlockPool } from './text-blocks.ts';
@@ -21,13 +22,18 @@ export class HistoryWriter {
   #descriptor: number;
   #output: Output;
   #bytes: number;
-  #closing: Promise<void>[] = [];
+  readonly #closing = new Set<Promise<void>>();
+  readonly #congested = new Set<Output>();
+  #ending = false;
   /** Called when the disk does not keep up (true), and when it has caught up (false). */
   onCongestion: (congested: boolean) => void = () => {};
+  /** Called once when the files take no more (the disk is full, the folder is gone); what comes then is dropped. */
+  onFailed: (error: Error) => void = () => {};
+  #failed = false;
 
   /** Appends to what is there. Throws if the file cannot be opened. Several may share a `pool`. */
   constructor(folder: string, name: string, limits = defaultHistoryLimits, pool = new BlockPool()) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     this.#folder = folder;
     this.#name = name;
     this.#limits = limits;
@@ -41,6 +47,7 @@ export class HistoryWriter {
   /** The block may change afterwards. */
   append(timeMs: number, stream: HistoryStream, block: Buffer): void {
     let rest = block;
+    if (this.#failed) return;
     for (let cut = this.#cutOf(rest); cut > 0; cut = this.#cutOf(rest)) {
       this.#add(timeMs, stream, rest.subarray(0, cut));
       rest = rest.subarray(cut);
@@ -62,13 +69,30 @@ export class HistoryWriter {
     this.#output.writeLatin1(header);
     this.#output.writeCopy(block);
     this.#bytes += header.length + block.length;
-    if (this.#bytes > this.#limits.fileBytes) this.#rotate();
+    if (this.#bytes > this.#limits.fileBytes) this.#tryRotate();
   }
 
-  /** Resolves when all is written, or when the disk takes no more. */
+  /** Resolves when all is written, or when the disk has taken nothing for a second. */
   async close(): Promise<void> {
-    await this.#retire();
+    this.#ending = true;
+    void this.#retire();
     await Promise.all(this.#closing);
+  }
+
+  /** The run goes on without a history, whatever has become of its folder. */
+  #tryRotate(): void {
+    try {
+      this.#rotate();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.onCongestion(false);
+    this.onFailed(error);
   }
 
   #rotate(): void {
@@ -78,8 +102,9 @@ export class HistoryWriter {
     }
     if (this.#limits.files > 1) renameSync(this.#file, olderFile(this.#file, 1));
     else this.#discard(this.#file);
+    const next = openSync(this.#file, 'a', 0o600);
     const retired = this.#retire();
-    this.#descriptor = openSync(this.#file, 'a', 0o600);
+    this.#descriptor = next;
     this.#bytes = 0;
     this.#output = this.#open(retired);
   }
@@ -94,17 +119,29 @@ export class HistoryWriter {
   /** A file that holds something has a predecessor that is whole: so a reader knows when it may go on to the next. */
   #open(predecessor: Promise<void> | null): Output {
     const output = fileOutput(this.#descriptor, gatherMs, predecessor, this.#pool);
-    output.onCongestion = (congested) => this.onCongestion(congested);
+    output.onCongestion = (congested) => this.#setCongested(output, congested);
+    output.onClosed = (error) => this.#fail(error);
     return output;
   }
 
+  /** A file that has been left may be slower than the one after it. */
+  #setCongested(output: Output, congested: boolean): void {
+    const before = this.#congested.size > 0;
+    if (congested) this.#congested.add(output);
+    else this.#congested.delete(output);
+    const now = this.#congested.size > 0;
+    if (now !== before && !this.#failed) this.onCongestion(now);
+  }
+
   #retire(): Promise<void> {
-    const descriptor = this.#descriptor;
-    const closed = this.#output.flush(flushPatienceMs).then(() => {
-      closeSync(descriptor);
-      this.#closing = this.#closing.filter((one) => one !== closed);
-    });
-    this.#closing.push(closed);
+    const closed = this.#finish(this.#output, this.#descriptor).finally(() => this.#closing.delete(closed));
+    this.#closing.add(closed);
     return closed;
+  }
+
+  /** A disk that stalls is waited for, but not at the end of the run. */
+  async #finish(output: Output, descriptor: number): Promise<void> {
+    while (!(await output.flush(flushPatienceMs))) if (this.#ending) return; // a write is still under way: it stays open
+    closeSync(descriptor);
   }
 }

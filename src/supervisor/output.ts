@@ -162,15 +162,16 @@ export class Output {
     else setTimeout(gathered, this.#gatherMs);
   }
 
-  /** Resolves when everything is written, or when nothing could be written for `patienceMs`. */
-  async flush(patienceMs: number): Promise<void> {
+  /** Resolves to true when everything is written or dropped, to false when nothing could be written for `patienceMs`. */
+  async flush(patienceMs: number): Promise<boolean> {
     while (!this.#failed && (this.#hasMore() || this.#sendingBytes > 0)) {
-      if (this.#sendingBytes === 0) this.#next();
       const before = this.#sends;
-      if (this.#sendingBytes === 0) continue;
+      if (this.#sendingBytes === 0) this.#next();
+      if (this.#sends !== before) continue;
       await Promise.race([new Promise<void>((resolve) => this.#idle.push(resolve)), timeout(patienceMs)]);
-      if (this.#sends === before) return;
+      if (this.#sends === before) return false;
     }
+    return true;
   }
 
   #hasMore(): boolean {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -7,6 +7,7 @@ import { HistoryWriter } from '../../src/supervisor/history.ts';
 import { agesOf, defaultHistoryLimits, historyFile, historyNames } from '../../src/supervisor/history-files.ts';
 import type { HistoryRecord } from '../../src/supervisor/history-format.ts';
 import { decodeRecords, headerText } from '../../src/supervisor/history-format.ts';
+import { lockHistory } from '../../src/supervisor/history-lock.ts';
 import { HistoryReader } from '../../src/supervisor/history-reader.ts';
 
 const historyBytesMax = defaultHistoryLimits.fileBytes;
@@ -35,6 +36,37 @@ describe('the writer of a history', () => {
     const records = new HistoryReader(folder, 'a').read();
     expect(records.map((record) => record.block.length)).toEqual([300, 300, 300, 100, 701, 300, 300, 300, 100]);
     expect(Buffer.concat(records.map((one) => one.block)).equals(Buffer.concat([lines, long, lines]))).toBe(true);
+  });
+});
+
+describe('a history that cannot go on', () => {
+  it('says so once, and costs the run nothing, when its folder is removed', async () => {
+    const failures: string[] = [];
+    const writer = new HistoryWriter(folder, 'a', { fileBytes: 100, files: 2 });
+    writer.onFailed = (error) => failures.push(error.message);
+    rmSync(folder, { recursive: true });
+    for (let at = 0; at < 5; at++) writer.append(1, 'o', Buffer.from(`${'x'.repeat(99)}\n`));
+    await writer.close();
+    expect(failures).toEqual([expect.stringContaining('ENOENT')]);
+  });
+
+  it('says so when the disk is full', async () => {
+    symlinkSync('/dev/full', historyFile(folder, 'a'));
+    const failed = new Promise<Error>((resolve) => {
+      const writer = new HistoryWriter(folder, 'a');
+      writer.onFailed = resolve;
+      writer.append(1, 'o', Buffer.from('x\n'));
+    });
+    expect((await failed).message).toContain('ENOSPC');
+  });
+
+  it('is refused where a lock cannot be removed, instead of trying for ever', () => {
+    mkdirSync(join(folder, 'writer'));
+    expect(() => lockHistory(folder)).toThrow(/EISDIR|EPERM/);
+  });
+
+  it('is refused below a folder where nothing can be made', () => {
+    expect(() => lockHistory('/proc/nope/logs')).toThrow('ENOENT');
   });
 });
 

@@ -1,6 +1,6 @@
 /** `clusterctl export FORMAT LOCATION`: writes the files with which another init system runs the Procfile. */
 import type { Dirent } from 'node:fs';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import type { Result } from '../../base/result.ts';
 import { err, ok } from '../../base/result.ts';
@@ -14,6 +14,7 @@ import type { ExportFile, Unit } from '../../supervisor/export/application.ts';
 import { applicationName, signature } from '../../supervisor/export/application.ts';
 import type { ExportFormat } from '../../supervisor/export/generate.ts';
 import { exportFormats, generate, leftOut } from '../../supervisor/export/generate.ts';
+import { makeFolder } from '../../supervisor/make-folder.ts';
 import type { Spec } from '../../supervisor/plan.ts';
 import { defaultRestart } from '../../supervisor/restart-policy.ts';
 import { stateDirOf } from '../control-target.ts';
@@ -153,7 +154,7 @@ function write(
   files: readonly ExportFile[],
   { format, app, force }: WriteOptions,
 ): Result<null, string[]> {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const ours = signature(format, app);
   const present = readdirSync(folder, { withFileTypes: true });
   const isOurs = (entry: Dirent) =>
