@@ -70,6 +70,7 @@ export function statusLine(notice: Notice | null, command: string | null, copyKe
   const said =
     notice === null ? [] : [span(`${noticeSigns[notice.level]} ${printable(notice.text)}`, noticeStyles[notice.level])];
   if (notice?.text === command) return padLine([...said, span(`  ${copyKey} copies`, 'dim')], width);
+  if (notice !== null && command !== null && notice.text.endsWith(command)) return padLine(said, width);
   return lineWidth(said) + lineWidth(hint) + 1 <= width
     ? spread(said, hint, width)
     : padLine(said.length > 0 ? said : hint, width);

@@ -59,8 +59,13 @@ function runningRole({ member, ready }: ProcessFacts): RoleView {
 }
 
 function withReach(role: RoleView, reach: Reach): RoleView {
-  if (reach === 'cut-off') return { badge: '≠', text: `cut off, ${role.text}`, style: 'fault' };
+  if (reach === 'cut-off') return { badge: '≠', text: `cut off, ${cutOffRole(role)}`, style: 'fault' };
   return reach === 'partly' ? { ...role, text: `${role.text} ≠` } : role;
+}
+
+/** Who hears nobody campaigns again and again: between two tries it is no other thing than while it tries. */
+function cutOffRole({ badge, text }: RoleView): string {
+  return badge === '▲' || badge === '△' ? 'no leader' : text;
 }
 
 /** By the faults that cut links: all directions of all of its links, or some. */

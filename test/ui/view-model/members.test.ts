@@ -97,6 +97,16 @@ describe('a role', () => {
     expect(role(changes)).toBe(expected);
   });
 
+  it.each<[Partial<ProcessFacts['member']>, string]>([
+    [{ role: 'leader' }, '≠ cut off, leader'],
+    [{ role: 'follower', leader: '0' }, '≠ cut off, no leader'],
+    [{ role: 'pre-candidate' }, '≠ cut off, no leader'],
+    [{ role: 'candidate' }, '≠ cut off, no leader'],
+  ])('of who is cut off does not change with each try to lead: %j', (changes, expected) => {
+    const { badge, text } = roleView(facts(0, { member: member(0, changes ?? {}) }), 'cut-off');
+    expect(`${badge} ${text}`).toBe(expected);
+  });
+
   it('says who is cut off, by the faults upon links', () => {
     expect(['etcd1', 'etcd2', 'etcd3'].map((name) => reachOf(name, leaderCutOff))).toEqual([
       'partly',

@@ -3,7 +3,7 @@ import type { Observation } from '../../../src/supervisor/observe/model.ts';
 import type { InputEvent } from '../../../src/ui/input/event.ts';
 import { keymapOf } from '../../../src/ui/input/keymap.ts';
 import { commandText } from '../../../src/ui/source.ts';
-import { keyBarView } from '../../../src/ui/view-model/chrome.ts';
+import { keyBarView, statusLine } from '../../../src/ui/view-model/chrome.ts';
 import { layoutOf } from '../../../src/ui/view-model/layout.ts';
 import type { Effect, Surroundings, UiState } from '../../../src/ui/view-model/ui-state.ts';
 import { initialState, settle, update } from '../../../src/ui/view-model/ui-state.ts';
@@ -201,5 +201,20 @@ describe('the mouse', () => {
   it('moves the selection with its wheel', () => {
     const wheel: InputEvent = { type: 'mouse', action: 'wheel-down', button: 'none', row: 4, column: 4 };
     expect(update(start, wheel, aroundOf(start, calm)).state.selected).toBe('etcd2');
+  });
+});
+
+describe('the status line', () => {
+  const command = 'clusterctl fault kill leader';
+  const line = (text: string) =>
+    statusLine({ level: 'info', text }, command, 'y', 100)
+      .map((one) => one.text)
+      .join('')
+      .trimEnd();
+
+  it('names the command that can be copied once', () => {
+    expect(line('etcd1 is killed')).toMatch(/^· etcd1 is killed +y copies: clusterctl fault kill leader$/);
+    expect(line(command)).toBe('· clusterctl fault kill leader  y copies');
+    expect(line(`copied: ${command}`)).toBe('· copied: clusterctl fault kill leader');
   });
 });
