@@ -61,16 +61,20 @@ describe('one member whose two peers are down', () => {
     });
   });
 
-  it('gives up on reads and writes that need a majority after 7 s, as etcd does', async () => {
+  it('gives up on reads, writes and leases that need a majority after 7 s, as etcd does', async () => {
     const startedMs = performance.now();
     const timed = async (call: Promise<unknown>) => ({ outcome: await call, afterMs: performance.now() - startedMs });
-    const [read, write] = await Promise.all([
+    const [read, write, lease, renewal] = await Promise.all([
       timed(survivor.call('etcdserverpb.KV/Range', { key: Buffer.from('a') }, { deadlineMs: 15_000 })),
       timed(survivor.put('a', 'v', 15_000)),
+      timed(survivor.call('etcdserverpb.Lease/LeaseTimeToLive', { ID: '781' }, { deadlineMs: 15_000 })),
+      timed(survivor.exchange('etcdserverpb.Lease/LeaseKeepAlive', { ID: '781' }, 15_000)),
     ]);
     expect(read.outcome).toEqual({ ok: false, code: 14, message: 'etcdserver: request timed out' });
     expect(write.outcome).toEqual({ ok: false, code: 4, message: 'context deadline exceeded' });
-    for (const { afterMs } of [read, write]) expect(afterMs).toBeGreaterThan(6_500);
+    for (const { outcome } of [lease, renewal])
+      expect(outcome).toEqual({ ok: false, code: 14, message: 'etcdserver: no leader' });
+    for (const { afterMs } of [read, write, lease, renewal]) expect(afterMs).toBeGreaterThan(6_500);
   });
 });
 

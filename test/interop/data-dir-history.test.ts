@@ -10,6 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/prng.ts';
 import { type Answer, bytes, call, contentsOf, hashOf, membersOf, put } from '../support/calls.ts';
 import { bundledEtcd, TestCluster, type TestMember } from '../support/cluster.ts';
+import { leasesOf, lifeOf } from '../support/leases.ts';
 import { debianEtcd, realProgram, run } from '../support/real-etcd.ts';
 
 const realEtcd = realProgram('etcd') ?? '';
@@ -55,6 +56,18 @@ async function served(member: TestMember): Promise<unknown> {
   // 3.4 does not say up to which revision it is.
   const { hash } = await hashOf(member);
   return { contents, hash, members: await membersOf(member) };
+}
+
+/** Which keys hang on which lease. */
+async function keysByLease(member: TestMember): Promise<unknown> {
+  const leases = await leasesOf(member);
+  return Promise.all(leases.map(async (id) => [id, (await lifeOf(member, id)).keys]));
+}
+
+/** Leases that are about to end by themselves. */
+async function shortLeases(member: TestMember): Promise<readonly string[]> {
+  const lives = await Promise.all((await leasesOf(member)).map(async (id) => ({ id, ...(await lifeOf(member, id)) })));
+  return lives.filter(({ grantedTtl }) => grantedTtl === 2).map(({ id }) => id);
 }
 
 /** A tool that must succeed; its answer in JSON, or its words. */
@@ -124,7 +137,7 @@ describe.skipIf(realEtcd === '')(`a data directory with a history${skipped}`, ()
       let revision = 0;
       for (let i = 0; i < 40; i++) {
         const key = `key/${random.below(60)}`;
-        const choice = random.below(20);
+        const choice = random.below(24);
         if (choice < 13) {
           const size = random.below(8) === 0 ? 9_000 : random.below(200);
           const { header } = await put(member, key, String.fromCharCode(97 + random.below(26)).repeat(size));
@@ -136,16 +149,29 @@ describe.skipIf(realEtcd === '')(`a data directory with a history${skipped}`, ()
           // Another compaction may have gone further already.
           await call(member, 'KV/Compact', { revision: revision - random.below(5), physical }).catch(() => undefined);
         } else if (choice === 19) await call(member, 'Maintenance/Defragment', {});
+        else if (choice < 23) {
+          // Keys move from one lease to another; in some stages leases end by themselves.
+          const lease = `${1 + random.below(9)}`;
+          const ttl = stage % 4 === 1 && random.below(3) > 0 ? 2 : 600;
+          await call(member, 'Lease/LeaseGrant', { ID: lease, TTL: ttl }).catch(() => undefined);
+          for (let k = random.below(4); k >= 0; k--) {
+            const leased = { key: bytes(`key/${random.below(60)}`), value: bytes(`of ${lease}`), lease };
+            await call(member, 'KV/Put', leased).catch(() => undefined);
+          }
+        } else if (choice === 23)
+          await call(member, 'Lease/LeaseRevoke', { ID: `${1 + random.below(9)}` }).catch(() => undefined);
         steps.push(`${choice}`);
       }
-      const before = await served(member);
+      if (stage % 4 === 1) await expect.poll(() => shortLeases(member), { timeout: 20_000 }).toEqual([]);
+      const before = { ...((await served(member)) as object), leases: await keysByLease(member) };
       const signal = random.below(4) === 0 ? 'SIGTERM' : 'SIGKILL';
       await member.kill(signal);
       const copy = join(directory, `db-${stage}`);
       await copyFile(inMember(member, 'snap/db'), copy);
       await tool(etcdutl, 'snapshot', 'status', copy, '-w', 'json');
       await member.start().ready;
-      expect(await served(member), `seed ${seed}, stage ${stage}: ${signal} after ${steps.join(' ')}`).toEqual(before);
+      const after = { ...((await served(member)) as object), leases: await keysByLease(member) };
+      expect(after, `seed ${seed}, stage ${stage}: ${signal} after ${steps.join(' ')}`).toEqual(before);
     }
   });
 

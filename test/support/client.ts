@@ -62,16 +62,9 @@ export class TestClient {
     request: object,
     options: { deadlineMs?: number; metadata?: Record<string, string>; waitForReady?: boolean } = {},
   ): Promise<Outcome> {
-    const [serviceName = '', methodName = ''] = method.split('/');
-    let client = this.services.get(serviceName);
-    if (client === undefined) {
-      client = new (serviceOf(serviceName))(this.address, credentials.createInsecure(), channelOptions);
-      this.services.set(serviceName, client);
-    }
+    const { client, rpc } = this.prepare(method);
     const metadata = new Metadata({ waitForReady: options.waitForReady ?? false });
     for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
-    const rpc: unknown = Reflect.get(client, methodName);
-    if (typeof rpc !== 'function') throw new Error(`no method ${method}`);
     return new Promise((done) => {
       const finish = (error: ServiceError | null, answer: Answer) =>
         done(error === null ? { ok: true, answer } : { ok: false, code: error.code, message: error.details });
@@ -82,6 +75,32 @@ export class TestClient {
         finish,
       ]);
     });
+  }
+
+  /** Sends one request over a method with streams both ways; gives the first answer, then ends it. Never rejects. */
+  exchange(method: string, request: object, deadlineMs = 10_000): Promise<Outcome> {
+    const { client, rpc } = this.prepare(method);
+    const stream = Reflect.apply(rpc, client, [new Metadata(), { deadline: Date.now() + deadlineMs }]);
+    return new Promise((done) => {
+      stream.on('error', ({ code, details: message }: ServiceError) => done({ ok: false, code, message }));
+      stream.on('data', (answer: Answer) => {
+        done({ ok: true, answer });
+        stream.end();
+      });
+      stream.write(request);
+    });
+  }
+
+  private prepare(method: string) {
+    const [serviceName = '', methodName = ''] = method.split('/');
+    let client = this.services.get(serviceName);
+    if (client === undefined) {
+      client = new (serviceOf(serviceName))(this.address, credentials.createInsecure(), channelOptions);
+      this.services.set(serviceName, client);
+    }
+    const rpc: unknown = Reflect.get(client, methodName);
+    if (typeof rpc !== 'function') throw new Error(`no method ${method}`);
+    return { client, rpc };
   }
 
   put(key: string, value: string, deadlineMs?: number): Promise<Outcome> {
