@@ -23,16 +23,22 @@ export interface AdminOrders {
 export const adminLineBytesMax = 256 * 1024;
 
 /**
- * What happens to Raft messages of one direction of one link. `out`: from this member to the peer. Several rules may match a message: it
- * is lost if any says so, and its delays add up.
+ * What a cut does to the messages of a link. `hold`, as a pulled cable or a firewall that drops packets: they wait, in order, and arrive
+ * late when the link is whole again, as many as a stream takes; the rest is lost. `drop`: they are lost, silently. `reset`, as a firewall
+ * that refuses: they are lost and their sender knows at once.
+ */
+export const cutModes = ['hold', 'drop', 'reset'] as const;
+export type CutMode = (typeof cutModes)[number];
+
+/**
+ * What happens to Raft messages of one direction of one link. `out`: from this member to the peer. Several rules may match a message: of
+ * cuts the last in the order of `cutModes` is the one, it is lost if any rule says so, and its delays add up.
  */
 export interface AdminLinkRule {
   readonly peer: string;
   readonly direction: 'in' | 'out';
-  /** Nothing passes; messages are lost whole, never a part of one. */
-  readonly cut: boolean;
-  /** A cut link loses silently; one that is reset too lets the sender know, as a connection that breaks does. */
-  readonly reset: boolean;
+  /** Nothing passes, and this becomes of messages, whole ones and never a part of one; null: the link is not cut. */
+  readonly cut: CutMode | null;
   /** Each message is late by this much, plus or minus up to the jitter. */
   readonly delayMs: number;
   readonly jitterMs: number;
@@ -74,13 +80,22 @@ export interface AdminLink {
   readonly active: boolean;
   /** Round trip of the prober; null before its first answer. */
   readonly rttMs: number | null;
-  /** Messages let through, and messages that a rule has dropped or delayed, since the member started. */
+  /** Messages let through, and messages that a rule has held, dropped or delayed, since the member started. */
   readonly outPassed: number;
   readonly outHit: number;
   readonly inPassed: number;
   readonly inHit: number;
   /** Probes of the peer that have arrived past all rules; among `inPassed`, or `inHit` if they were delayed. */
   readonly inProbes: number;
+  /** Messages held back now by a cut. */
+  readonly outHeld: number;
+  readonly inHeld: number;
+  /** Messages that a cut had held, and that went on when it was healed. */
+  readonly outLate: number;
+  readonly inLate: number;
+  /** Messages that were lost because too many were held already. */
+  readonly outOverflowed: number;
+  readonly inOverflowed: number;
 }
 
 export interface AdminStatus {

@@ -83,7 +83,7 @@ Breaks the running cluster, sees whether it shows, and heals it again.
                          --link 'A>B,C=D'    one direction, or both
                          --leader-outbound, --leader-inbound: one way only
                          --majority, --minority: what the leader is left with
-                         --mode hold (default) or reset connections
+                         --mode hold (default: late), drop, or reset
   delay 50ms±20ms        Messages come late; --link, --member NAME, or all
   loss 5%                Messages are lost; the same
   disk NAME --slow 200ms Syncs take longer; --fail EIO: they fail

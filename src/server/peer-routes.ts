@@ -91,6 +91,11 @@ async function answerHash(member: Member, request: IncomingMessage, response: Se
 function answerDowngrade(member: Member, request: IncomingMessage, response: ServerResponse): void {
   if (!allowMethod(request, response, 'GET')) return;
   response.setHeader('X-Etcd-Cluster-ID', formatId(member.clusterId));
+  // Who asks may be the member that is missing: it would wait for what cannot come before it has joined.
+  if (!member.isQuorumConnected()) {
+    answerError(response, 500, `failed linearized read: ${rpcErrors.noLeader.message}`);
+    return;
+  }
   member.linearizableRead((error) => {
     if (error !== null) answerError(response, 500, `failed linearized read: ${error.message}`);
     else {

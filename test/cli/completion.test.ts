@@ -55,7 +55,7 @@ describe('completion', () => {
     ],
     [
       ['fault', 'partition', '--ring', '--mode', ''],
-      ['words', 'hold', 'reset'],
+      ['words', 'hold', 'drop', 'reset'],
     ],
     [
       ['fault', 'disk', 'web.1', '--fail', 'E'],

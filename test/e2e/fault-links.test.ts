@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.ts';
 import { FaultRun } from '../support/fault-run.ts';
-import { agreesSoon, arriveOn, provesEachLink } from '../support/link-table.ts';
+import { agreesSoon, arriveOn, provesEachLink, survivesLateMessages } from '../support/link-table.ts';
 
 let run: FaultRun;
 beforeAll(async () => {
@@ -61,6 +61,27 @@ describe('a leader that is cut off', () => {
   });
 });
 
+describe('what a cut does to messages', () => {
+  it('is to hold them: thousands arrive late, those of an old term too, and all agree as soon as ever', () =>
+    survivesLateMessages(run));
+
+  it('or to lose them, silently or with notice', async () => {
+    const [a = '', b = ''] = run.names;
+    const linkOf = async () => {
+      const to = (await run.member(b))?.memberId;
+      return (await run.member(a))?.links.find(({ peer }) => peer === to);
+    };
+    for (const mode of ['drop', 'reset']) {
+      const before = await linkOf();
+      const fault = await run.inject('partition', '--link', `${a}>${b}`, '--mode', mode);
+      expect(fault.command).toBe(`partition --link '${a}>${b}' --mode ${mode}`);
+      await run.do('heal', fault.id);
+      await run.until('all agree', () => run.agrees());
+      expect(await linkOf()).toMatchObject({ outHeld: 0, outLate: before?.outLate });
+    }
+  });
+});
+
 describe('a member that restarts while it is cut off', () => {
   it('says and hears nothing before the fault holds for it again', async () => {
     const fault = await run.inject('partition', '--isolate', 'follower');
@@ -81,6 +102,12 @@ describe('a member that restarts while it is cut off', () => {
         inPassed: 0,
         inHit: 0,
         inProbes: 0,
+        outHeld: link.outHeld,
+        inHeld: 0,
+        outLate: 0,
+        inLate: 0,
+        outOverflowed: 0,
+        inOverflowed: 0,
       });
     }
     await run.do('heal', fault.id);

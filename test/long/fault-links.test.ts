@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.ts';
 import { FaultRun } from '../support/fault-run.ts';
-import { agreesSoon, provesEachLink } from '../support/link-table.ts';
+import { agreesSoon, provesEachLink, survivesLateMessages } from '../support/link-table.ts';
 
 let run: FaultRun;
 beforeAll(async () => {
@@ -12,6 +12,8 @@ afterAll(() => run.close());
 
 describe('five members', () => {
   it('have twenty directed links, each of which is cut alone and healed', () => provesEachLink(run));
+
+  it('are not harmed by thousands of messages that come late', () => survivesLateMessages(run));
 
   it('go on without a leader that is left in the minority, and agree after the heal', async () => {
     const leader = (await run.leader()) ?? '';

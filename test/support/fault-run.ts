@@ -160,12 +160,12 @@ export class FaultRun {
     return new Map(all.flatMap(([name, status]) => (status === null ? [] : [[name, status] as const])));
   }
 
-  /** Every member sends a probe to every other. */
-  async probeAll(): Promise<void> {
+  /** Every member sends so many probes to every other. */
+  async probeAll(count = 1): Promise<void> {
     const members = await this.members();
     await Promise.all(
       [...members].map(([name, status]) => {
-        const peers = status.links.map(({ peer }) => peer);
+        const peers = status.links.flatMap(({ peer }) => Array<string>(count).fill(peer));
         return askMember(this.adminSocket(name), { op: 'probe', peers }, answerTimeoutMs);
       }),
     );

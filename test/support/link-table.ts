@@ -48,6 +48,44 @@ async function provesOnce(
   return { cut: tookMs, heal };
 }
 
+/** So many messages wait on every link of a member that is cut off. */
+const heldMin = 3_000;
+
+/** The leader is cut off, thousands of messages wait to and from it; they come late, all at once, and nobody is harmed. */
+export async function survivesLateMessages(run: FaultRun): Promise<void> {
+  let best = { heal: Number.POSITIVE_INFINITY, agree: Number.POSITIVE_INFINITY };
+  for (let tries = 0; tries < triesMax && (best.heal >= healMs || best.agree >= agreeMs); tries++) {
+    const leader = (await run.leader()) ?? '';
+    const { id } = await run.inject('partition', '--isolate', leader);
+    await run.until('another leads', async () => ![null, leader].includes(await run.leader()));
+    await run.probeAll(heldMin);
+    const before = await run.member(leader);
+    const term = Math.max(...[...(await run.members()).values()].map((one) => one.term));
+    for (const { outHeld, inHeld } of before?.links ?? []) {
+      expect(outHeld).toBeGreaterThanOrEqual(heldMin);
+      expect(inHeld).toBe(0);
+    }
+    const healedFrom = performance.now();
+    await run.do('heal', id);
+    const heal = performance.now() - healedFrom;
+    const agree = await run.until('all agree', () => run.agrees());
+    for (const link of before?.links ?? []) {
+      await run.until('what was held arrives', async () => {
+        const now = (await run.member(leader))?.links.find(({ peer }) => peer === link.peer);
+        return (
+          now?.outHeld === 0 && now.outLate >= link.outLate + link.outHeld && now.inProbes >= link.inProbes + heldMin
+        );
+      });
+    }
+    // Heartbeats of the old term among them changed nothing.
+    expect(Math.max(...[...(await run.members()).values()].map((one) => one.term))).toBe(term);
+    best = { heal: Math.min(best.heal, heal), agree: Math.min(best.agree, agree) };
+  }
+  console.log(`held messages: healed after ${Math.round(best.heal)} ms, all agree ${Math.round(best.agree)} ms later`);
+  expect(best.heal).toBeLessThan(healMs);
+  expect(best.agree).toBeLessThan(agreeMs);
+}
+
 /** `tookMs` is what the first heal took; if it was too long, it is done again. */
 export async function agreesSoon(run: FaultRun, flag: '--isolate' | '--minority', tookMs: number): Promise<void> {
   let best = tookMs;

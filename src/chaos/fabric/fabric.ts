@@ -143,7 +143,7 @@ export class Fabric {
     return closed;
   }
 
-  #problemOf({ from, to, loss, messages }: LinkRule): string | null {
+  #problemOf({ from, to, cut, mode, loss, messages }: LinkRule): string | null {
     const [source, target] = [this.#members.get(from), this.#members.get(to)];
     if (source === undefined || target === undefined) {
       return `the fabric knows no member ${source === undefined ? from : to}`;
@@ -151,6 +151,9 @@ export class Fabric {
     if (from === to || source.cluster !== target.cluster) return `there is no link from ${from} to ${to}`;
     if (messages !== undefined) {
       return `no fault on ${messages.join(', ')} alone from ${from} to ${to}: the fabric knows messages, but not which are which; put it on all of them`;
+    }
+    if (cut && mode === 'drop') {
+      return `no cut that drops on the link from ${from} to ${to}: a fabric carries streams, whose bytes it can only hold or reset; leave out --mode drop, or lose 100%`;
     }
     if (loss > 0 && (source.tls || target.tls)) {
       return `no loss on the link from ${from} to ${to}: it would have to be of whole Raft messages, which TLS hides; delay it, or cut it`;

@@ -226,7 +226,7 @@ function isAwake({ state, paused }: FaultProcess): boolean {
 
 function orderOf(rule: LinkRule, peer: string, direction: 'in' | 'out'): AdminLinkRule {
   const { cut, mode, delayMs, jitterMs, loss, messages = null } = rule;
-  return { peer, direction, cut, reset: cut && mode === 'reset', delayMs, jitterMs, loss, messages };
+  return { peer, direction, cut: cut ? mode : null, delayMs, jitterMs, loss, messages };
 }
 
 function push<V>(map: Map<string, V[]>, key: string, value: V): void {

@@ -1,5 +1,5 @@
 /** What can be done to a run, as people ask for it; who is meant by `leader` is decided when it happens. Pure. */
-import type { CutMode } from './link-backend.ts';
+import type { CutMode } from '../../base/admin-protocol.ts';
 
 /** The name of a process, or `leader`, `follower` or `random` for a member of the cluster. */
 export type Target = string;

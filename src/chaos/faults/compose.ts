@@ -1,9 +1,10 @@
 /** Faults at the same time: what they make of each link and each disk together. Pure. */
+import { cutModes } from '../../base/admin-protocol.ts';
 import type { LinkRule } from './link-backend.ts';
 import type { DiskRule, FaultEffect } from './plan.ts';
 
 /**
- * The rules of all links: a link is cut if any fault says so, delays add up, and a message has to escape every loss. Rules about some types
+ * The rules of all links: a link is cut if any fault says so, in the worst of their modes, delays add up, and a message has to escape every loss. Rules about some types
  * of messages stay by themselves. In an order that depends on nothing but the faults, each in its place.
  */
 export function composeLinks(effects: readonly FaultEffect[]): readonly LinkRule[] {
@@ -24,7 +25,7 @@ function together(a: LinkRule, b: LinkRule): LinkRule {
   return {
     ...a,
     cut: cuts.length > 0,
-    mode: cuts.some((rule) => rule.mode === 'reset') ? 'reset' : 'hold',
+    mode: cutModes.findLast((mode) => cuts.some((rule) => rule.mode === mode)) ?? 'hold',
     delayMs: a.delayMs + b.delayMs,
     jitterMs: a.jitterMs + b.jitterMs,
     // Exact where only one of them loses any.

@@ -5,13 +5,14 @@
  * Names are process names. A rule is about Raft messages of one direction of one link: `from` sends, `to` receives. Bytes inside a
  * stream are never dropped: a cut holds them back whole or resets connections, loss takes whole messages.
  */
+import type { CutMode } from '../../base/admin-protocol.ts';
 import type { Result } from '../../base/result.ts';
 
 export interface LinkRule {
   readonly from: string;
   readonly to: string;
   readonly cut: boolean;
-  /** What a cut does to connections: `hold` as a dropped cable would, `reset` as a firewall that refuses. */
+  /** What a cut does to messages and connections. A fabric can hold and reset, but drops nothing. */
   readonly mode: CutMode;
   /** Each message is late by this much, plus or minus up to the jitter. */
   readonly delayMs: number;
@@ -24,8 +25,6 @@ export interface LinkRule {
    */
   readonly messages?: readonly string[];
 }
-
-export type CutMode = 'hold' | 'reset';
 
 /** What was seen on one direction of one link since the run began; the counters only ever rise. */
 export interface LinkObservation {

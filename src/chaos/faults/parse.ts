@@ -1,4 +1,5 @@
 /** Reads the words of a fault: `partition --isolate leader`. The error is a sentence that says what is possible. Pure. */
+import { type CutMode, cutModes } from '../../base/admin-protocol.ts';
 import { unreachable } from '../../base/assert.ts';
 import { formatDuration, parseDuration } from '../../base/duration.ts';
 import { err, ok, type Result } from '../../base/result.ts';
@@ -10,7 +11,6 @@ import {
   type LinkWish,
   type Partition,
 } from './command.ts';
-import type { CutMode } from './link-backend.ts';
 
 /** Raft takes a link that slow for a cut one. */
 const delayMaxMs = 60_000;
@@ -176,8 +176,9 @@ function partitionOf(shape: string, values: readonly string[]): Result<Partition
 }
 
 function modeOf({ flags }: Words): Result<CutMode, string> {
-  const mode = flags.get('mode')?.at(-1) ?? 'hold';
-  return mode === 'hold' || mode === 'reset' ? ok(mode) : err(`--mode is hold or reset, not ${mode}`);
+  const word = flags.get('mode')?.at(-1) ?? 'hold';
+  const mode = cutModes.find((one) => one === word);
+  return mode === undefined ? err(`--mode is hold, drop or reset, not ${word}`) : ok(mode);
 }
 
 function messagesOf({ flags }: Words): Result<readonly string[] | null, string> {

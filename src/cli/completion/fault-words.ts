@@ -1,4 +1,5 @@
 /** What comes next in the words of a fault, which have flags of their own. Pure. */
+import { cutModes } from '../../base/admin-protocol.ts';
 import { type FaultVerb, faultVerbs } from '../../chaos/faults/command.ts';
 import { diskErrors, faultFlags } from '../../chaos/faults/parse.ts';
 import type { Kind } from '../catalogue.ts';
@@ -29,7 +30,7 @@ const flagValues: Readonly<Record<string, Kind>> = {
   fail: { type: 'words', words: diskErrors },
   isolate: targets,
   member: targets,
-  mode: { type: 'words', words: ['hold', 'reset'] },
+  mode: { type: 'words', words: cutModes },
 };
 
 /** `operands` are the words after `fault`; null: what every command takes, a flag of all among them. */

@@ -189,6 +189,7 @@ export class Admin {
         active: transport.activeSince(peer) !== null,
         rttMs: transport.roundTripMs(peer),
         ...this.linkFaults.counters(peer),
+        ...transport.held(peer),
       })),
     };
   }

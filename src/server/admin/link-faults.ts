@@ -2,12 +2,13 @@
  * Link rules at work: decides about each Raft message as the rules say, and counts per link. Bound to nothing but a source of
  * randomness, so that tests can drive it.
  */
-import type { AdminLink, AdminLinkRule } from '../../base/admin-protocol.ts';
+import { type AdminLink, type AdminLinkRule, type CutMode, cutModes } from '../../base/admin-protocol.ts';
 import type { Random } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { type Message, type MessageType, messageType, newMessage } from '../../proto/raftpb.ts';
 import { parseId } from '../cluster/ids.ts';
 import type { FaultVerdict, PeerFaults } from '../peer/faults.ts';
+import type { Direction as TransportDirection } from '../peer/held-messages.ts';
 import { messageTypeName } from '../peer/peer.ts';
 
 /** More rules are refused: every message is held against those of its link. */
@@ -18,12 +19,14 @@ const linkDelayMaxMs = 60_000;
 /** The context of a probe: a message that shows what rules do, and that the transport of its receiver takes out. */
 const probeContext = Buffer.from('clusterctl probe');
 
+/** As the transport words what this member's status calls in and out. */
+const directions: Readonly<Record<TransportDirection, Direction>> = { outgoing: 'out', incoming: 'in' };
+
 type Counters = { -readonly [K in 'outPassed' | 'outHit' | 'inPassed' | 'inHit' | 'inProbes']: AdminLink[K] };
 type Direction = AdminLinkRule['direction'];
 
 interface Rule {
-  readonly cut: boolean;
-  readonly reset: boolean;
+  readonly cut: CutMode | null;
   readonly delayMs: number;
   readonly jitterMs: number;
   /** Of `lossScale`. */
@@ -41,6 +44,7 @@ export class LinkFaults implements PeerFaults {
   private readonly random: Random;
   private rules: Readonly<Record<Direction, ReadonlyMap<bigint, readonly Rule[]>>> = { in: new Map(), out: new Map() };
   private readonly links = new Map<bigint, Counters>();
+  private readonly listeners: (() => void)[] = [];
 
   constructor(random: Random) {
     this.random = random;
@@ -59,7 +63,12 @@ export class LinkFaults implements PeerFaults {
       side.set(peer, [...(side.get(peer) ?? []), one.value]);
     }
     this.rules = parsed;
+    for (const listener of this.listeners) listener();
     return ok(undefined);
+  }
+
+  watch(listener: () => void): void {
+    this.listeners.push(listener);
   }
 
   outgoing(message: Message): FaultVerdict {
@@ -103,17 +112,23 @@ export class LinkFaults implements PeerFaults {
   }
 
   private isCut(direction: Direction, peer: bigint): boolean {
-    return this.rules[direction].get(peer)?.some((rule) => rule.cut && rule.types === null) ?? false;
+    return this.rules[direction].get(peer)?.some((rule) => rule.cut !== null && rule.types === null) ?? false;
+  }
+
+  cutOf(direction: TransportDirection, message: Message): CutMode | null {
+    const peer = direction === 'outgoing' ? message.to : message.from;
+    const rules = this.rules[directions[direction]].get(peer) ?? [];
+    return worstCut(rules.filter((rule) => isAbout(rule, message)));
   }
 
   private decide(direction: Direction, peer: bigint, message: Message): FaultVerdict {
-    const rules = this.rules[direction].get(peer);
-    if (rules === undefined) return 'pass';
+    const all = this.rules[direction].get(peer);
+    if (all === undefined) return 'pass';
+    const rules = all.filter((rule) => isAbout(rule, message));
+    const cut = worstCut(rules);
+    if (cut !== null) return cut;
     let delayMs = 0;
     for (const rule of rules) {
-      // A probe stands for whatever the rule is about.
-      if (rule.types !== null && !rule.types.has(message.type) && !isProbe(message)) continue;
-      if (rule.cut) return rule.reset ? 'reset' : 'drop';
       if (rule.loss > 0 && this.random.below(lossScale) < rule.loss) return 'drop';
       delayMs += rule.delayMs + this.jitter(rule.jitterMs);
     }
@@ -126,19 +141,28 @@ export class LinkFaults implements PeerFaults {
   }
 }
 
+/** A probe stands for whatever the rule is about. */
+function isAbout({ types }: Rule, message: Message): boolean {
+  return types === null || types.has(message.type) || isProbe(message);
+}
+
+function worstCut(rules: readonly Rule[]): CutMode | null {
+  return cutModes.findLast((mode) => rules.some(({ cut }) => cut === mode)) ?? null;
+}
+
 function parseRule(rule: AdminLinkRule): Result<Rule, string> {
-  const { cut, reset, delayMs, jitterMs, loss, messages } = rule;
+  const { cut, delayMs, jitterMs, loss, messages } = rule;
   if (!(delayMs >= 0 && delayMs <= linkDelayMaxMs)) return err(`a message is late by 0 to ${linkDelayMaxMs} ms`);
   if (!(jitterMs >= 0 && jitterMs <= delayMs)) return err('jitter is not more than the delay');
   if (!(loss >= 0 && loss <= 1)) return err('loss is a share from 0 to 1');
-  if (messages === null) return ok({ cut, reset, delayMs, jitterMs, loss: Math.round(loss * lossScale), types: null });
+  if (messages === null) return ok({ cut, delayMs, jitterMs, loss: Math.round(loss * lossScale), types: null });
   const types = new Set<MessageType>();
   for (const name of messages) {
     const type = typesByName.get(name);
     if (type === undefined) return err(`${name} is no type of Raft message such as MsgApp`);
     types.add(type);
   }
-  return ok({ cut, reset, delayMs, jitterMs, loss: Math.round(loss * lossScale), types });
+  return ok({ cut, delayMs, jitterMs, loss: Math.round(loss * lossScale), types });
 }
 
 /**

@@ -1,5 +1,11 @@
 /** Reads what comes over the admin socket, and the orders beside it. Every error is a sentence for whoever sent it. */
-import type { AdminDiskRule, AdminLinkRule, AdminOrders, AdminRequest } from '../../base/admin-protocol.ts';
+import {
+  type AdminDiskRule,
+  type AdminLinkRule,
+  type AdminOrders,
+  type AdminRequest,
+  cutModes,
+} from '../../base/admin-protocol.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -65,12 +71,13 @@ function linkRules(value: unknown): Result<readonly AdminLinkRule[], string> {
 
 function linkRule(value: unknown): AdminLinkRule | null {
   if (!isObject(value)) return null;
-  const { peer, direction, cut, reset = false, delayMs, jitterMs, loss, messages = null } = value;
+  const { peer, direction, delayMs, jitterMs, loss, messages = null } = value;
   if (typeof peer !== 'string' || (direction !== 'in' && direction !== 'out')) return null;
-  if (typeof cut !== 'boolean' || typeof reset !== 'boolean') return null;
+  const cut = value['cut'] === null ? null : cutModes.find((mode) => mode === value['cut']);
+  if (cut === undefined) return null;
   if (typeof delayMs !== 'number' || typeof jitterMs !== 'number' || typeof loss !== 'number') return null;
   if (messages !== null && !isTexts(messages)) return null;
-  return { peer, direction, cut, reset, delayMs, jitterMs, loss, messages };
+  return { peer, direction, cut, delayMs, jitterMs, loss, messages };
 }
 
 function diskRule(value: unknown): Result<AdminDiskRule | null, string> {

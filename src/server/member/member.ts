@@ -564,6 +564,11 @@ export class Member implements MemberApi {
     this.driver.update((node) => node.reportSnapshot(id, success));
   }
 
+  /** Whether connections are up to as many voters as can agree on anything, this member among them. */
+  isQuorumConnected(): boolean {
+    return this.connections.quorumConnectedSince(Number.POSITIVE_INFINITY);
+  }
+
   isLeader(): boolean {
     return this.driver.leaderId === this.memberId;
   }

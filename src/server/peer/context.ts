@@ -51,6 +51,8 @@ export interface PeerContext extends Identity {
   receive(message: Message): Reception;
   /** Whether the faults let a snapshot in whose message has arrived; resolves when they do. */
   admit(message: Message): Promise<boolean>;
+  /** The same for one that was let in, when its database has come. */
+  admitAgain(message: Message): Promise<boolean>;
   /** Hands the message of an admitted snapshot to Raft, past the checks. */
   deliver(message: Message): Reception;
   /** Reports messages to `id` as lost, soon. */

@@ -41,6 +41,10 @@ export const earlyMessageAgeMaxMs = 100;
 
 /** Senders outside the membership that are remembered to answer to. */
 export const remotesMax = 128;
+/** Messages that a fault holds back on one direction of one link: what etcd's stream queues while its peer does not read. */
+export const heldMessagesMax = streamMessagesMax;
+/** Their bytes: a stream may hold more, but what is held goes on within one turn of the event loop. */
+export const heldBytesMax = streamPendingBytesMax / 4;
 /** Messages held back by a delaying fault filter. */
 export const delayedMessagesMax = 65_536;
 

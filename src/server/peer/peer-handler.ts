@@ -261,8 +261,8 @@ async function receiveSnapshot(
   if (message.type !== messageType.snap) throw new SnapshotRefused(400, 'wrong raft message type');
   if (!(await context.admit(message))) throw new SnapshotCutOff();
   await snapshots.save(message, database);
-  // It may have taken minutes, and a fault may have cut the link since.
-  if (context.faults.isSilent(message.from)) throw new SnapshotCutOff();
+  // It may have taken minutes.
+  if (!(await context.admitAgain(message))) throw new SnapshotCutOff();
   if (context.deliver(message) === 'rejected') {
     throw new SnapshotRefused(500, 'failed to process raft message (rejected)');
   }

@@ -27,6 +27,8 @@ export class Peer {
   private seenUp = false;
   /** A dial was refused since a stream was last up. */
   private refused = false;
+  /** How often a stream to the peer has ended. */
+  private breaks = 0;
 
   /** Starts dialling at once. `urls` is not empty. */
   constructor(context: PeerContext, id: bigint, urls: readonly string[]) {
@@ -46,7 +48,10 @@ export class Peer {
   }
 
   private newWriter(type: StreamType): StreamWriter {
-    return new StreamWriter(this.context, this.id, type, this.status, () => this.checkProcess());
+    return new StreamWriter(this.context, this.id, type, this.status, () => {
+      this.breaks++;
+      this.checkProcess();
+    });
   }
 
   private newReader(type: StreamType): StreamReader {
@@ -70,6 +75,11 @@ export class Peer {
     if (!this.seenUp || !this.refused || this.context.faults.isSilent(this.id)) return;
     this.seenUp = false;
     this.context.raft.peerProcessGone?.(this.id);
+  }
+
+  /** Which streams to the peer are up, as a number that is another when one has ended; null if none is. */
+  stream(): number | null {
+    return this.writers.message.isAttached() || this.writers.msgapp.isAttached() ? this.breaks : null;
   }
 
   activeSince(): number | null {

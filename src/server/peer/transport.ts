@@ -3,6 +3,8 @@
  * Messages may be lost, late, repeated or out of order, and Raft copes; what is promised is that lost ones are reported.
  */
 import type { RequestListener } from 'node:http';
+import type { CutMode } from '../../base/admin-protocol.ts';
+import { unreachable } from '../../base/assert.ts';
 import type { Clock } from '../../base/ports.ts';
 import { type Message, type MessageType, messageType } from '../../proto/raftpb.ts';
 import { formatId } from '../cluster/ids.ts';
@@ -10,8 +12,9 @@ import { parsePeerUrls } from '../cluster/peer-urls.ts';
 import type { Identity, PeerContext, RaftPort, Reception } from './context.ts';
 import { DelayLine } from './delay-line.ts';
 import { type FaultVerdict, noFaults, type PeerFaults } from './faults.ts';
+import { type Direction, type HeldCounters, type HeldFate, type HeldMessage, HeldMessages } from './held-messages.ts';
 import { answerNotFound } from './http-answers.ts';
-import { remotesMax, repeatedWarningMs } from './limits.ts';
+import { dialTimeoutMs, remotesMax, repeatedWarningMs } from './limits.ts';
 import type { StructuredLogger } from './logger.ts';
 import { noPeerMetrics, type PeerMetrics } from './metrics.ts';
 import { messageTypeName, Peer } from './peer.ts';
@@ -65,6 +68,7 @@ export class PeerTransport {
   /** Senders that are no peers (yet): new members that this one has not learnt of. They are answered by POST only. */
   private readonly remotes = new Map<bigint, Pipeline>();
   private readonly delayed: DelayLine;
+  private readonly heldBack = new HeldMessages();
   private readonly lostIds = new Set<bigint>();
   private readonly warnedAt = new Map<string, number>();
   private readonly leaving = new Set<Promise<void>>();
@@ -85,12 +89,16 @@ export class PeerTransport {
       faults: options.faults ?? noFaults,
       receive: (message) => this.receive(message),
       admit: (message) => this.admit(message),
+      admitAgain: (message) => this.admitAgain(message),
       deliver: (message) => this.deliver(message),
       lost: (id) => this.reportLost(id),
       mayWarn: (key) => this.mayWarn(key),
     };
     this.context = context;
     this.delayed = new DelayLine(options.clock);
+    context.faults.watch(() =>
+      this.heldBack.review(({ direction, message }) => fateUnder(context.faults.cutOf(direction, message))),
+    );
     this.handler = newPeerHandler({
       context,
       peer: (id) => this.peers.get(id) ?? null,
@@ -125,6 +133,7 @@ export class PeerTransport {
       return;
     }
     this.peers.delete(id);
+    this.heldBack.forget(id);
     const leaving = peer.close();
     this.leaving.add(leaving);
     void leaving.finally(() => this.leaving.delete(leaving));
@@ -151,6 +160,11 @@ export class PeerTransport {
   /** Since when a peer has been reachable without a break, on the clock's monotonic scale (ms); null if it is not. */
   activeSince(id: bigint): number | null {
     return this.context.faults.isSevered(id) ? null : (this.peers.get(id)?.activeSince() ?? null);
+  }
+
+  /** What faults have held back on the link with a peer. */
+  held(id: bigint): HeldCounters {
+    return this.heldBack.counters(id);
   }
 
   /** Milliseconds that the last probe of a peer took to be answered; null if none was. */
@@ -203,31 +217,86 @@ export class PeerTransport {
   /** Carries out what a fault says of a message that does not pass as it is. */
   private hinder(
     verdict: Exclude<FaultVerdict, 'pass'>,
-    direction: 'outgoing' | 'incoming',
+    direction: Direction,
     message: Message,
     proceed: (message: Message) => void,
   ): void {
-    if (verdict === 'drop') return;
-    if (verdict === 'reset') {
-      if (direction === 'outgoing') this.context.lost(message.to);
-      return;
+    switch (verdict) {
+      case 'drop':
+        return;
+      case 'reset':
+        if (direction === 'outgoing') this.context.lost(message.to);
+        return;
+      case 'hold':
+        if (direction === 'outgoing') this.holdOutgoing(message);
+        else this.holdIncoming(message);
+        return;
+      default:
+        this.delayed.push(lineOf(direction, message), verdict, () => {
+          if (!this.closed) proceed(message);
+        });
     }
-    this.delayed.push(lineOf(direction, message), verdict, () => {
-      if (!this.closed) proceed(message);
-    });
+  }
+
+  /** It lies in the buffers of a stream: if that breaks meanwhile, it is lost. Without a stream no connection is made over a cut link. */
+  private holdOutgoing(message: Message): void {
+    const { context } = this;
+    const peer = this.peers.get(message.to);
+    const stream = peer?.stream() ?? null;
+    const lose = (isTold: boolean): void => {
+      if (isTold) context.lost(message.to);
+    };
+    const proceed = (): void => {
+      if (peer?.stream() === stream) this.transmit(message);
+      else lose(true);
+    };
+    const isHeld = stream !== null && this.heldBack.hold({ direction: 'outgoing', message, proceed, lose });
+    if (isHeld) return;
+    context.metrics.sentFailure(formatId(message.to));
+    lose(true);
+  }
+
+  /** It has left the sender, and comes late whatever becomes of that. */
+  private holdIncoming(message: Message): void {
+    const { metrics, raft } = this.context;
+    const proceed = (): void => {
+      if (!raft.isIdRemoved(message.from)) this.process(message);
+    };
+    const isHeld = this.heldBack.hold({ direction: 'incoming', message, proceed, lose: () => {} });
+    if (!isHeld) metrics.receivedFailure(formatId(message.from));
   }
 
   /** The same for a snapshot, which takes its time anyway: resolves to whether it may go on, when it may. */
-  private passes(verdict: FaultVerdict, direction: 'outgoing' | 'incoming', message: Message): Promise<boolean> {
+  private passes(verdict: FaultVerdict, direction: Direction, message: Message): Promise<boolean> {
+    if (verdict === 'hold') return this.waits(direction, message);
     if (typeof verdict !== 'number') return Promise.resolve(verdict === 'pass');
     return new Promise((resolve) => {
       if (!this.delayed.push(lineOf(direction, message), verdict, () => resolve(true))) resolve(false);
     });
   }
 
+  /** One that goes out needs a connection first, for which it waits no longer than for any; one that comes in waits as long as its sender. */
+  private waits(direction: Direction, message: Message): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (goesOn: boolean): void => {
+        limit?.cancel();
+        this.heldBack.remove(held);
+        resolve(goesOn);
+      };
+      const held: HeldMessage = { direction, message, proceed: () => settle(true), lose: () => settle(false) };
+      const limit = direction === 'outgoing' ? this.context.clock.after(dialTimeoutMs, () => settle(false)) : null;
+      if (!this.heldBack.hold(held)) settle(false);
+    });
+  }
+
   /** Whether a snapshot may come in, when its message has arrived. */
   private admit(message: Message): Promise<boolean> {
     return this.passes(this.context.faults.incoming(message), 'incoming', message);
+  }
+
+  /** The same when its database has come: the link may have been cut since. */
+  private admitAgain(message: Message): Promise<boolean> {
+    return this.passes(this.context.faults.cutOf('incoming', message) ?? 'pass', 'incoming', message);
   }
 
   private receive(message: Message): Reception {
@@ -314,6 +383,7 @@ export class PeerTransport {
   async close(): Promise<void> {
     this.closed = true;
     this.delayed.close();
+    this.heldBack.close();
     for (const remote of this.remotes.values()) remote.close();
     const peers = [...this.peers.values()].map((peer) => peer.close());
     this.remotes.clear();
@@ -327,8 +397,23 @@ export class PeerTransport {
 const warningKeysMax = 1_024;
 
 /** The messages of one link in one direction keep their order when they are late. */
-function lineOf(direction: 'outgoing' | 'incoming', message: Message): string {
+function lineOf(direction: Direction, message: Message): string {
   return direction === 'outgoing' ? `to ${message.to}` : `from ${message.from}`;
+}
+
+function fateUnder(cut: CutMode | null): HeldFate {
+  switch (cut) {
+    case null:
+      return 'proceed';
+    case 'hold':
+      return 'hold';
+    case 'drop':
+      return 'lose';
+    case 'reset':
+      return 'tell';
+    default:
+      return unreachable(cut);
+  }
 }
 
 const none: ReadonlySet<Message> = new Set();

@@ -147,6 +147,16 @@ describe('a fabric between members', () => {
     await cluster.connect('m1', 'm2');
   });
 
+  it('refuses to drop what it can only hold: bytes of a stream', async () => {
+    cluster = await FakeCluster.start(2);
+    expect(cluster.fabric.setLinks([cut('m1', 'm2', 'drop')])).toMatchObject({
+      ok: false,
+      error: expect.stringMatching(
+        /^no cut that drops on the link from m1 to m2: .*leave out --mode drop, or lose 100%$/,
+      ),
+    });
+  });
+
   it('treats TLS as packets: each direction alone, no loss', async () => {
     cluster = await FakeCluster.start(2, true);
     const { dialer, server } = await cluster.connect('m1', 'm2');

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { CutMode } from '../../../src/base/admin-protocol.ts';
 import type { ConnectionKind } from '../../../src/chaos/fabric/link-policy.ts';
 import { connectOrder, orderFor, wholeLink } from '../../../src/chaos/fabric/link-policy.ts';
-import type { CutMode, LinkRule } from '../../../src/chaos/faults/link-backend.ts';
+import type { LinkRule } from '../../../src/chaos/faults/link-backend.ts';
 
 function rule(cut: CutMode | null, rest: Partial<LinkRule> = {}): LinkRule {
   return { ...wholeLink('a', 'b'), ...(cut !== null && { cut: true, mode: cut }), ...rest };

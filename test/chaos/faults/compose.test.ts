@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cutModes } from '../../../src/base/admin-protocol.ts';
 import { composeDisks, composeLinks } from '../../../src/chaos/faults/compose.ts';
 import type { LinkRule } from '../../../src/chaos/faults/link-backend.ts';
 import type { FaultEffect } from '../../../src/chaos/faults/plan.ts';
@@ -11,7 +12,7 @@ const link = fc
   .record({ from: fc.constantFrom(...names), to: fc.constantFrom(...names) })
   .filter(({ from, to }) => from !== to);
 const trait = fc.oneof(
-  fc.record({ cut: fc.constant(true), mode: fc.constantFrom('hold', 'reset') }),
+  fc.record({ cut: fc.constant(true), mode: fc.constantFrom(...cutModes) }),
   fc.record({ delayMs: fc.integer({ min: 1, max: 100 }) }),
   fc.record({ loss: fc.constantFrom(0.25, 0.5) }),
 );
@@ -42,7 +43,7 @@ function suffered(effects: readonly FaultEffect[], from: string, to: string, typ
 function together(rules: readonly LinkRule[]) {
   return {
     cut: rules.some(({ cut }) => cut),
-    reset: rules.some(({ cut, mode }) => cut && mode === 'reset'),
+    mode: rules.filter(({ cut }) => cut).reduce((worst, { mode }) => Math.max(worst, cutModes.indexOf(mode)), 0),
     delayMs: rules.reduce((sum, { delayMs }) => sum + delayMs, 0),
     passes: rules.reduce((share, { loss }) => share * (1 - loss), 1),
   };

@@ -25,6 +25,7 @@ describe('the words of a fault', () => {
     ['partition -isolate leader', { ...partition, partition: { type: 'isolate', target: 'leader' } }],
     ['partition --halves', { ...partition, partition: { type: 'halves', group: null } }],
     ['partition --halves a,b', { ...partition, partition: { type: 'halves', group: ['a', 'b'] } }],
+    ['partition --ring --mode drop', { ...partition, mode: 'drop', partition: { type: 'ring' } }],
     ['partition --halves --mode reset', { ...partition, mode: 'reset', partition: { type: 'halves', group: null } }],
     ['partition --ring', { ...partition, partition: { type: 'ring' } }],
     [
@@ -72,7 +73,7 @@ describe('the words of a fault', () => {
     ['partition --ring=yes', /^fault partition: --ring takes no value$/],
     ['partition --ring --majority', /^fault partition: --ring and --majority are two partitions: /],
     ['partition --isolate a --isolate b', /^fault partition: --isolate is given twice$/],
-    ['partition --ring --mode drop', /^fault partition: --mode is hold or reset, not drop$/],
+    ['partition --ring --mode lose', /^fault partition: --mode is hold, drop or reset, not lose$/],
     [
       'partition --link a-b',
       /^fault partition: a-b is no link: write 'etcd1>etcd2' for one direction, etcd1=etcd2 for/,

@@ -9,8 +9,7 @@ const [self, peer, other] = [1n, 0xabn, 0xcn];
 const whole: AdminLinkRule = {
   peer: 'ab',
   direction: 'out',
-  cut: false,
-  reset: false,
+  cut: null,
   delayMs: 0,
   jitterMs: 0,
   loss: 0,
@@ -29,7 +28,7 @@ const incoming = (from = peer) => newMessage(messageType.app, from, self);
 
 describe('link rules', () => {
   it('let everything pass where there is none', () => {
-    const links = faults({ cut: true });
+    const links = faults({ cut: 'drop' });
     expect([links.outgoing(out()), links.outgoing(out(other)), links.incoming(incoming())]).toEqual([
       'drop',
       'pass',
@@ -38,16 +37,17 @@ describe('link rules', () => {
   });
 
   it('cut one direction, with or without notice', () => {
-    expect(faults({ cut: true, reset: true }).outgoing(out())).toBe('reset');
-    const deaf = faults({ cut: true, direction: 'in' });
+    expect(faults({ cut: 'reset' }).outgoing(out())).toBe('reset');
+    expect(faults({ cut: 'hold' }).outgoing(out())).toBe('hold');
+    const deaf = faults({ cut: 'drop', direction: 'in' });
     expect([deaf.outgoing(out()), deaf.incoming(incoming())]).toEqual(['pass', 'drop']);
     expect([deaf.isSilent(peer), deaf.isSevered(peer), deaf.isSilent(other)]).toEqual([true, false, false]);
-    const severed = faults({ cut: true, direction: 'in' }, { cut: true });
+    const severed = faults({ cut: 'drop', direction: 'in' }, { cut: 'drop' });
     expect([severed.isSilent(peer), severed.isSevered(peer)]).toEqual([true, true]);
   });
 
   it('about some types of messages leave the others alone, and sever nothing', () => {
-    const links = faults({ cut: true, messages: ['MsgApp'] }, { cut: true, direction: 'in', messages: ['MsgApp'] });
+    const links = faults({ cut: 'drop', messages: ['MsgApp'] }, { cut: 'drop', direction: 'in', messages: ['MsgApp'] });
     expect(links.outgoing(out(peer, messageType.heartbeat))).toBe('pass');
     expect(links.outgoing(out(peer, messageType.app))).toBe('drop');
     expect(links.isSevered(peer)).toBe(false);
@@ -57,7 +57,15 @@ describe('link rules', () => {
     const links = faults({ delayMs: 20 }, { delayMs: 5, messages: ['MsgApp'] });
     expect(links.outgoing(out())).toBe(25);
     expect(links.outgoing(out(peer, messageType.heartbeat))).toBe(20);
-    expect(faults({ delayMs: 20 }, { cut: true }).outgoing(out())).toBe('drop');
+    expect(faults({ delayMs: 20 }, { cut: 'drop' }).outgoing(out())).toBe('drop');
+    // What is held is not lost before it has left.
+    expect(faults({ loss: 1 }, { cut: 'hold' }).outgoing(out())).toBe('hold');
+    for (const [cuts, worst] of [
+      [['drop', 'hold'], 'drop'],
+      [['hold', 'reset', 'drop'], 'reset'],
+    ] as const) {
+      expect(faults(...cuts.map((cut) => ({ cut }))).outgoing(out())).toBe(worst);
+    }
   });
 
   it('vary delays within the jitter, and lose the share that they say', () => {
@@ -79,7 +87,7 @@ describe('link rules', () => {
   });
 
   it('are replaced all at once, or not at all', () => {
-    const links = faults({ cut: true });
+    const links = faults({ cut: 'drop' });
     for (const [rule, error] of [
       [{ peer: 'etcd1' }, 'etcd1 is no id of a member'],
       [{ delayMs: 60_001 }, 'a message is late by 0 to 60000 ms'],
@@ -98,9 +106,27 @@ describe('link rules', () => {
   });
 });
 
+describe('what is held', () => {
+  it('is told of each change, and of what cuts it now', () => {
+    const links = faults({ cut: 'hold' }, { cut: 'drop', direction: 'in', messages: ['MsgVote'] });
+    const seen: unknown[] = [];
+    links.watch(() => seen.push([links.cutOf('outgoing', out()), links.cutOf('incoming', incoming())]));
+    expect(links.cutOf('incoming', newMessage(messageType.vote, peer, self))).toBe('drop');
+    links.setRules([{ ...whole, cut: 'reset' }]);
+    links.setRules([{ ...whole, delayMs: 5, loss: 1 }]);
+    expect(links.setRules([{ ...whole, loss: 2 }]).ok).toBe(false);
+    expect(seen).toEqual([
+      ['reset', null],
+      [null, null],
+    ]);
+    // Nothing of that is counted.
+    expect(links.counters(peer)).toMatchObject({ outPassed: 0, outHit: 0, inPassed: 0, inHit: 0 });
+  });
+});
+
 describe('the counters of a link', () => {
   it('tell what passed and what was hit, each way', () => {
-    const links = faults({ cut: true });
+    const links = faults({ cut: 'drop' });
     links.outgoing(out());
     links.outgoing(out(other));
     links.incoming(incoming());
@@ -114,7 +140,7 @@ describe('the counters of a link', () => {
     expect([links.incoming(probe), links.take(probe), links.take(incoming())]).toEqual(['pass', true, false]);
     expect(links.take(newMessage(messageType.heartbeatResp, peer, self))).toBe(false);
     expect(links.counters(peer)).toMatchObject({ inPassed: 1, inProbes: 1 });
-    expect(faults({ cut: true, messages: ['MsgVote'] }).outgoing(probeMessage(self, peer))).toBe('drop');
+    expect(faults({ cut: 'drop', messages: ['MsgVote'] }).outgoing(probeMessage(self, peer))).toBe('drop');
     expect(parsePeers(['ab', 'C'])).toEqual({ ok: true, value: [0xabn, 0xcn] });
     expect(parsePeers(['x'])).toEqual({ ok: false, error: 'x is no id of a member' });
   });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseAdminOrders, parseAdminRequest } from '../../../src/server/admin/request.ts';
 
-const rule = { peer: 'a', direction: 'in', cut: true, reset: false, delayMs: 0, jitterMs: 0, loss: 0, messages: null };
+const rule = { peer: 'a', direction: 'in', cut: 'hold', delayMs: 0, jitterMs: 0, loss: 0, messages: null };
 
 describe('requests over the admin socket', () => {
   it.each([
     { id: 1, op: 'status', everyMs: 100 },
-    { id: 2, op: 'set-links', rules: [rule, { ...rule, messages: ['MsgApp'] }] },
+    { id: 2, op: 'set-links', rules: [rule, { ...rule, cut: null, messages: ['MsgApp'] }] },
     { id: 3, op: 'set-disk', rule: { syncDelayMs: 5, syncError: 'EIO' } },
     { id: 4, op: 'set-disk', rule: null },
     { id: 5, op: 'move-leader', to: 'ab' },
@@ -16,9 +16,9 @@ describe('requests over the admin socket', () => {
   });
 
   it('may leave out what has a default', () => {
-    const { reset, messages, ...short } = rule;
+    const { messages, ...short } = rule;
     const parsed = parseAdminRequest(JSON.stringify({ id: 1, op: 'set-links', rules: [short] }));
-    expect(parsed).toEqual({ ok: true, value: { id: 1, op: 'set-links', rules: [{ ...short, reset, messages }] } });
+    expect(parsed).toEqual({ ok: true, value: { id: 1, op: 'set-links', rules: [{ ...short, messages }] } });
     expect(parseAdminRequest('{"id":1,"op":"status"}')).toEqual({
       ok: true,
       value: { id: 1, op: 'status', everyMs: 0 },
