@@ -108,7 +108,7 @@ export class AdminBackend implements LinkBackend {
     const order = { op: 'move-leader', to: this.#ids.get(to) ?? '' } as const;
     const reply = await askMember(path, order, transferTimeoutMs);
     if (reply.type !== 'answer') return err(`${from} does not answer`);
-    return reply.answer.ok ? ok(undefined) : err(reply.answer.error);
+    return reply.answer.ok ? ok(undefined) : err(reply.answer.error.replaceAll(order.to, to));
   }
 
   async observed(among?: ReadonlySet<string>): Promise<readonly LinkObservation[]> {

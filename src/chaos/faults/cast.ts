@@ -40,12 +40,11 @@ export class Cast {
 
   /** All members of the cluster of one of them, in the order of the processes. */
   clusterOf(name: string): readonly ProcessView[] {
-    const cluster = this.members().find((one) => one.name === name)?.member?.cluster ?? null;
-    // One that was never seen belongs to the only cluster there is.
     const known = new Set(this.members().flatMap(({ member }) => (member?.cluster == null ? [] : [member.cluster])));
-    return this.members().filter(
-      ({ member }) => member?.cluster === cluster || (member?.cluster === null && known.size < 2),
-    );
+    // Those that do not say where they belong, belong to the only cluster there is.
+    if (known.size < 2) return this.members();
+    const cluster = this.members().find((one) => one.name === name)?.member?.cluster ?? null;
+    return this.members().filter((one) => one.name === name || (cluster !== null && one.member?.cluster === cluster));
   }
 
   /** The members of the only cluster. */

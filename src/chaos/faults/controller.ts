@@ -132,8 +132,7 @@ export class FaultController {
     giveUp.abort();
     if (problem !== null) return err(problem);
     const { id, text, injectedMs, bitMs } = active.facts;
-    const shown =
-      bitMs === null ? `not seen to take effect yet${whyNot(active.effect)}` : `after ${bitMs - injectedMs} ms`;
+    const shown = bitMs === null ? unseen(active) : `after ${bitMs - injectedMs} ms`;
     return ok({ text: `${id}: ${text} (${shown})`, faults: [active.facts] });
   }
 
@@ -333,13 +332,14 @@ function isEnding(effect: FaultEffect): effect is Extract<FaultEffect, { type: '
   return effect.type === 'kill' || effect.type === 'stop' || (effect.type === 'disk' && effect.rule.error !== null);
 }
 
-function whyNot({ type }: FaultEffect): string {
-  switch (type) {
+function unseen({ over, effect }: Active): string {
+  if (over.signal.aborted) return 'healed by another order before it was seen to take effect';
+  switch (effect.type) {
     case 'links':
-      return ': nothing has passed there since';
+      return 'not seen to take effect yet: nothing has passed there since';
     case 'disk':
-      return ': nothing was written since';
+      return 'not seen to take effect yet: nothing was written since';
     default:
-      return '';
+      return 'not seen to take effect yet';
   }
 }

@@ -1,7 +1,7 @@
 /** Faults of a run as its supervisor has it: who is there, who leads, and what carries faults to whom. */
 import { randomInt } from 'node:crypto';
 import { err, type Result } from '../../base/result.ts';
-import type { MemberFacts, RunEvent } from '../../supervisor/observe/model.ts';
+import type { MemberFacts, Observation, RunEvent } from '../../supervisor/observe/model.ts';
 import type { Observer } from '../../supervisor/observe/observer.ts';
 import type { SupervisedProcess } from '../../supervisor/process.ts';
 import { isGroupSuspended } from '../../supervisor/process-scan.ts';
@@ -21,7 +21,7 @@ const moveTimeoutMs = 10_000;
 export interface RunFaultsOptions {
   readonly supervisor: Supervisor;
   /** Knows of etcds that are not bundled who they are and who leads. */
-  readonly observer: Pick<Observer, 'look'>;
+  readonly observer: Pick<Observer, 'look' | 'observation'>;
   /** For links between members that are not bundled. */
   readonly fabric: LinkBackend;
   readonly onEvent: (event: RunEvent) => void;
@@ -29,17 +29,14 @@ export interface RunFaultsOptions {
 
 export function newRunFaults({ supervisor, observer, fabric, onEvent }: RunFaultsOptions): FaultController {
   const processes = new SupervisedFaultProcesses(supervisor);
-  const factsOf = async () => {
-    const { processes: all } = await observer.look(viewPatienceMs);
-    return new Map(all.flatMap(({ name, member }) => (member === null ? [] : [[name, member] as const])));
-  };
+  const factsOf = async () => factsIn(await observer.look(viewPatienceMs));
   const admin = new AdminBackend(processes, async () => {
     const facts = [...(await factsOf())];
     return new Map(facts.flatMap(([name, { memberId }]) => (memberId === null ? [] : [[name, memberId] as const])));
   });
   return new FaultController({
     processes,
-    views: () => viewsOf(processes, admin, factsOf),
+    views: () => viewsOf(processes, admin, observer),
     links: new AllLinks(admin, fabric),
     disks: admin,
     moveLeader: (from, to) => moveLeadership(from, to, processes, admin, factsOf),
@@ -47,6 +44,10 @@ export function newRunFaults({ supervisor, observer, fabric, onEvent }: RunFault
     now: () => Date.now(),
     onEvent,
   });
+}
+
+function factsIn({ processes }: Observation): ReadonlyMap<string, MemberFacts> {
+  return new Map(processes.flatMap(({ name, member }) => (member === null ? [] : [[name, member] as const])));
 }
 
 interface Standing {
@@ -59,11 +60,11 @@ interface Standing {
 async function viewsOf(
   processes: FaultProcesses,
   admin: AdminBackend,
-  factsOf: () => Promise<ReadonlyMap<string, MemberFacts>>,
+  observer: RunFaultsOptions['observer'],
 ): Promise<readonly ProcessView[]> {
   const all = processes.all();
   const hasOthers = all.some(({ isEtcd, adminSocket }) => isEtcd && adminSocket === null);
-  const facts: ReadonlyMap<string, MemberFacts> = hasOthers ? await factsOf() : new Map();
+  const facts = factsIn(hasOthers ? await observer.look(viewPatienceMs) : observer.observation());
   const standings = new Map<string, Standing>();
   await Promise.all(
     all.map(async ({ name, isEtcd, adminSocket }) => {
@@ -74,7 +75,9 @@ async function viewsOf(
   );
   return all.map(({ name, state, paused, isEtcd }) => {
     const standing = standings.get(name);
-    const member = { cluster: standing?.cluster ?? null, leads: leads(standing, [...standings.values()]) };
+    // One that is paused or still starting says nothing, but may have done so before.
+    const cluster = standing?.cluster ?? facts.get(name)?.clusterId ?? null;
+    const member = { cluster, leads: leads(standing, [...standings.values()]) };
     return { name, state, paused, member: isEtcd ? member : null };
   });
 }

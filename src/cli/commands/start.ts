@@ -222,8 +222,9 @@ async function endpointOf(
 /** What etcd's own config file says; null if it cannot be read, which etcd will say itself. */
 async function etcdFileOption(file: string): Promise<EtcdOption | null> {
   try {
-    const { parse } = await import('yaml');
-    return fileOption(parse(await readFile(file, 'utf8')));
+    const text = await readFile(file, 'utf8');
+    const { parseYaml } = await import('../../supervisor/config/parse.ts');
+    return fileOption(parseYaml(text));
   } catch {
     return null;
   }

@@ -1,6 +1,6 @@
 /** Turns the text of `clusterctl.yaml` into settings, collecting every problem with its line and column. */
 import type { Document, LineCounter, Node } from 'yaml';
-import { isAlias, isMap, isScalar, isSeq, parseDocument, LineCounter as YamlLineCounter } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, parse, parseDocument, LineCounter as YamlLineCounter } from 'yaml';
 import type { core } from 'zod';
 import { toJSONSchema } from 'zod';
 import type { Result } from '../../base/result.ts';
@@ -80,6 +80,11 @@ export function parseDashboardWishes(file: string, text: string): Result<Dashboa
   if (checked.success) return ok(toWishes(checked.data));
   const problems = checked.error.issues.flatMap((issue) => complaintsOf(issue, []));
   return err(problems.map(({ path, message }) => `${file}: ${pathText(path)}${message}`).join('\n'));
+}
+
+/** Any YAML, such as a config file of etcd. Throws where it is none. */
+export function parseYaml(text: string): unknown {
+  return parse(text);
 }
 
 /** What may stand in the file as JSON Schema (draft 2020-12), for editors. */

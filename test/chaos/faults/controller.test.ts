@@ -164,6 +164,15 @@ describe('a fault', () => {
     expect(processes.calls).toEqual(['note a: fault f1: a is cut off from b, c', 'note a: fault f1: healed']);
   });
 
+  it('that somebody else heals meanwhile is said to be gone', async () => {
+    const { faults, links, told } = setUp();
+    links.bites = false;
+    const said = text(faults, 'partition --link a>b');
+    while (told().length < 1) await new Promise((done) => setTimeout(done, 5));
+    expect(await text(faults, 'heal --all')).toBe('f1 healed: cut: a to b');
+    expect(await said).toBe('f1: cut: a to b (healed by another order before it was seen to take effect)');
+  });
+
   it('that nothing meets is said not to be seen yet, and told of when it bites', async () => {
     const { faults, links, told } = setUp();
     links.bites = false;
