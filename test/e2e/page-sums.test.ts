@@ -24,7 +24,7 @@ function clientOf(member: TestMember): TestClient {
   return client;
 }
 
-const valueOf = (i: number) => `value-${i}-`.padEnd(i === 100 ? 20_000 : 700, 'v');
+const bodyOf = (i: number) => `value-${i}-`.padEnd(i === 100 ? 20_000 : 700, 'v');
 
 /** A member with some hundred pages of keys, which was stopped in peace. */
 async function stoppedMember(): Promise<TestMember> {
@@ -32,7 +32,7 @@ async function stoppedMember(): Promise<TestMember> {
   closers.push(() => cluster.close());
   const member = cluster.member(0);
   const client = clientOf(member);
-  for (let i = 0; i < 400; i++) expect((await client.put(`key-${i}`, valueOf(i))).ok).toBe(true);
+  for (let i = 0; i < 400; i++) expect((await client.put(`key-${i}`, bodyOf(i))).ok).toBe(true);
   await member.kill('SIGTERM');
   return member;
 }
@@ -128,7 +128,7 @@ describe('a flipped bit in the database', () => {
     await member.start().ready;
     const answer = await clientOf(member).call('etcdserverpb.KV/Range', { key: Buffer.from('key-100') });
     const kvs = answer.ok ? (answer.answer['kvs'] as { value: Uint8Array }[]) : [];
-    expect(Buffer.from(kvs[0]?.value ?? []).toString()).toBe(valueOf(100));
+    expect(Buffer.from(kvs[0]?.value ?? []).toString()).toBe(bodyOf(100));
   });
 
   it('ends a running member at the read that meets it', { timeout: 60_000 }, async () => {
