@@ -10,13 +10,19 @@ import type { RpcError } from '../status.ts';
 import type { StreamCall, StreamHandler } from '../stream-call.ts';
 import type { Admission } from './admission.ts';
 import type { Headers } from './headers.ts';
+import type { LeaderLoss } from './leader-loss.ts';
 import { decodeError } from './unary.ts';
 
-export function keepAliveStream(member: MemberApi, admission: Admission, headers: Headers): StreamHandler {
+export function keepAliveStream(
+  member: MemberApi,
+  admission: Admission,
+  headers: Headers,
+  leaderLoss: LeaderLoss | null,
+): StreamHandler {
   return (call) => {
     const refusal = admission.refuse('stream', call, false);
     if (refusal !== null) call.fail(refusal);
-    else new KeepAlive(member, call, headers).begin();
+    else new KeepAlive(member, call, headers, leaderLoss?.watch(call)).begin();
   };
 }
 
@@ -29,10 +35,14 @@ class KeepAlive {
   private isBusy = false;
   private isHalfClosed = false;
 
-  constructor(member: MemberApi, call: StreamCall, headers: Headers) {
+  private readonly ended: () => void;
+
+  /** `ended` is told when the stream ends in other ways than by its client. */
+  constructor(member: MemberApi, call: StreamCall, headers: Headers, ended: () => void = () => {}) {
     this.member = member;
     this.call = call;
     this.headers = headers;
+    this.ended = ended;
   }
 
   begin(): void {
@@ -40,7 +50,7 @@ class KeepAlive {
     call.onMessage((message) => this.renew(message));
     call.onHalfClose(() => {
       this.isHalfClosed = true;
-      if (!this.isBusy) call.end();
+      if (!this.isBusy) this.end();
     });
     call.onDrain(() => this.next());
   }
@@ -51,7 +61,7 @@ class KeepAlive {
     try {
       ({ id } = leaseKeepAliveRequest.decode(message));
     } catch (error) {
-      call.fail(decodeError(error));
+      this.fail(decodeError(error));
       return;
     }
     // Of before the renewal: whoever sees the lease end at a revision must not see it renewed at a later one.
@@ -60,7 +70,7 @@ class KeepAlive {
     let isAnswered = false;
     member.leases.renew(id, this.isWanted, (outcome: Result<number | null, RpcError>) => {
       isAnswered = true;
-      if (!outcome.ok) call.fail(outcome.error);
+      if (!outcome.ok) this.fail(outcome.error);
       else if (call.write(leaseKeepAliveResponse.encode({ header, id, ttl: outcome.value ?? 0 }))) this.next();
       else call.pause();
     });
@@ -70,6 +80,16 @@ class KeepAlive {
   private next(): void {
     this.isBusy = false;
     this.call.resume();
-    if (this.isHalfClosed && !this.isBusy) this.call.end();
+    if (this.isHalfClosed && !this.isBusy) this.end();
+  }
+
+  private end(): void {
+    this.ended();
+    this.call.end();
+  }
+
+  private fail(error: RpcError): void {
+    this.ended();
+    this.call.fail(error);
   }
 }

@@ -15,11 +15,18 @@ import { leaseCostBytes } from '../../apply/quota.ts';
 import type { MemberApi } from '../../member/api.ts';
 import { Admission } from './admission.ts';
 import { Headers } from './headers.ts';
+import type { LeaderLoss } from './leader-loss.ts';
 import { keepAliveStream } from './lease-keep-alive.ts';
 import type { MethodRegistry } from './registry.ts';
 import { unary } from './unary.ts';
 
-export function registerLease(server: MethodRegistry, member: MemberApi, admission = new Admission(member)): void {
+/** Without `leaderLoss`, streams outlive the loss of a leader that their clients insist on. */
+export function registerLease(
+  server: MethodRegistry,
+  member: MemberApi,
+  admission = new Admission(member),
+  leaderLoss: LeaderLoss | null = null,
+): void {
   const headers = new Headers(member);
   server.addUnary(
     '/etcdserverpb.Lease/LeaseGrant',
@@ -52,7 +59,7 @@ export function registerLease(server: MethodRegistry, member: MemberApi, admissi
         }),
     }),
   );
-  server.addStream('/etcdserverpb.Lease/LeaseKeepAlive', keepAliveStream(member, admission, headers));
+  server.addStream('/etcdserverpb.Lease/LeaseKeepAlive', keepAliveStream(member, admission, headers, leaderLoss));
   server.addUnary(
     '/etcdserverpb.Lease/LeaseTimeToLive',
     unary(admission, {
