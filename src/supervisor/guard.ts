@@ -35,6 +35,9 @@ while [ $round -lt 10 ] && [ -d /proc/self ]; do
 done
 `;
 
+/** After so long a guard that does not end, as one that somebody has suspended, is killed; and after as long again, left. */
+const farewellMs = 1_000;
+
 export class Guard {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
@@ -71,13 +74,20 @@ export class Guard {
     this.#record?.groupOver(groupId);
   }
 
-  /** To be called when nothing of the run is alive any more. */
+  /** To be called when nothing of the run is alive any more. Takes two seconds at most. */
   async close(): Promise<void> {
     this.#child.ref();
     this.#note('bye');
     this.#tell();
     this.#child.stdin?.end();
-    await Promise.all([this.#exited, this.#record?.close()]);
+    const killing = setTimeout(() => this.#child.kill('SIGKILL'), farewellMs);
+    let leaving: NodeJS.Timeout | undefined;
+    const left = new Promise<void>((resolve) => {
+      leaving = setTimeout(resolve, 2 * farewellMs);
+    });
+    await Promise.race([Promise.all([this.#exited, this.#record?.close()]), left]);
+    clearTimeout(killing);
+    clearTimeout(leaving);
   }
 
   /**

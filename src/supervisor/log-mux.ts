@@ -110,26 +110,34 @@ export class LogMux {
     const { stream, headroom } = this.#reader.read(from, hear);
     const splitter = new LineSplitter(lineBytesMax, headroom);
     this.#open.add(stream);
-    const closed = new Promise<void>((resolve) => {
-      stream.once('close', () => {
-        this.#open.delete(stream);
-        const tail = splitter.end();
-        if (tail !== null) print(tail);
-        resolve();
-      });
-    });
+    const end = () => {
+      this.#open.delete(stream);
+      const tail = splitter.end();
+      if (tail !== null) print(tail);
+    };
+    const closed = new Promise<void>((resolve) => stream.once('close', resolve)).then(end);
     stream.on('error', () => {}); // a broken pipe ends the stream like any other end: 'close' follows
     if (this.#congested.size > 0) stream.pause();
-    return { stream, closed };
+    return { stream, closed, end };
   }
 
-  async #drain({ stream, closed }: Attached): Promise<void> {
+  async #drain({ stream, closed, end }: Attached): Promise<void> {
     // What an ended process has left in its pipe is little: it does not wait for a slow reader of ours.
     this.#open.delete(stream);
     stream.resume();
-    const timer = setTimeout(() => stream.destroy(), drainMs);
-    await closed;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        // Where the event loop was late itself, what is in the pipe is read before the check phase.
+        setImmediate(() => {
+          stream.destroy();
+          timer = setTimeout(resolve, drainMs);
+        });
+      }, drainMs);
+    });
+    await Promise.race([closed, late]);
     clearTimeout(timer);
+    end();
   }
 
   #setCongested(writer: Output | HistoryWriter, congested: boolean): void {
@@ -145,6 +153,8 @@ export class LogMux {
 interface Attached {
   readonly stream: Readable;
   readonly closed: Promise<void>;
+  /** Prints what never got its newline; the second time there is nothing. */
+  end(): void;
 }
 
 /** The prefix of a process, worked out once a second. */

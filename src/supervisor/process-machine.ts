@@ -3,8 +3,9 @@
  * effects in order and feeds back what happened.
  *
  * Invariant: whenever something of the process is alive, the machine waits for an input that is sure to come: the exit of the
- * leader, the end of the grace period, or the answer to a survey. So nothing alive is ever without an owner. While it waits to
- * start, nothing is alive.
+ * leader, the end of a period, or the answer to a survey. So nothing alive is ever without an owner. While it waits to start,
+ * nothing is alive. The exception is what SIGKILL does not end (it belongs to another user, is traced, or sleeps in the kernel):
+ * that is told of and given up, for a supervisor that waited for it would never end.
  *
  * The leader is the shell that the supervisor spawned. Leftovers are what else runs of the instance once the leader is gone:
  * the rest of its process group, and strays that left the group but carry the instance's tag.
@@ -65,6 +66,8 @@ export type Effect =
   | { readonly type: 'signal'; readonly target: 'group' | 'strays'; readonly signal: Signal }
   /** Answered by `graceElapsed` unless disarmed first. Arming again restarts the period. */
   | { readonly type: 'armGrace' }
+  /** The same after SIGKILL, with a period of its own. */
+  | { readonly type: 'armLast' }
   | { readonly type: 'disarmGrace' }
   /** Answered by `delayElapsed` unless disarmed first. */
   | { readonly type: 'armDelay'; readonly delayMs: number }
@@ -73,7 +76,9 @@ export type Effect =
   | { readonly type: 'survey'; readonly delayed: boolean }
   /** The instance is over: the leader has ended and nothing is left. */
   | { readonly type: 'ended'; readonly exit: Exit }
-  /** Leftovers survived SIGKILL for `surveysAfterKillMax` surveys (asleep in the kernel): told and given up. */
+  /** The leader has survived SIGKILL for a period: no `exited` may come of it any more. */
+  | { readonly type: 'disown' }
+  /** Leftovers survived SIGKILL for `surveysAfterKillMax` surveys: told and given up. */
   | { readonly type: 'abandoned' };
 
 export interface Step {
@@ -171,7 +176,7 @@ function stepRunning(state: StateOf<'running'>, input: Input): Step {
     case 'kill':
       return {
         state: { type: 'stopping', sent: 'SIGKILL', restart: false },
-        effects: [{ type: 'signal', target: 'group', signal: 'SIGKILL' }],
+        effects: [{ type: 'signal', target: 'group', signal: 'SIGKILL' }, { type: 'armLast' }],
       };
     case 'exited':
       return leaderGone(input.exit, null, false);
@@ -190,11 +195,13 @@ function stepRunning(state: StateOf<'running'>, input: Input): Step {
 function stepStopping(state: StateOf<'stopping'>, input: Input): Step {
   switch (input.type) {
     case 'kill':
-    case 'graceElapsed':
+    case 'graceElapsed': {
+      if (state.sent === 'SIGKILL') return input.type === 'kill' ? same({ ...state, restart: false }) : undying();
       return {
         state: { ...state, sent: 'SIGKILL', restart: state.restart && input.type !== 'kill' },
-        effects: [{ type: 'disarmGrace' }, { type: 'signal', target: 'group', signal: 'SIGKILL' }],
+        effects: [{ type: 'signal', target: 'group', signal: 'SIGKILL' }, { type: 'armLast' }],
       };
+    }
     case 'start':
     case 'hold':
     case 'restart':
@@ -210,6 +217,12 @@ function stepStopping(state: StateOf<'stopping'>, input: Input): Step {
     default:
       return unreachable(input);
   }
+}
+
+/** It counts as leftovers from now on. Nothing is started in the place of what still has its ports and files. */
+function undying(): Step {
+  const { state, effects } = leaderGone({ code: null, signal: 'SIGKILL' }, 'SIGKILL', false);
+  return { state, effects: [{ type: 'disown' }, ...effects] };
 }
 
 function stepSweeping(state: StateOf<'sweeping'>, input: Input): Step {

@@ -14,6 +14,8 @@ export interface ListedProcess {
 const columns = ['pid', 'pgid', 'stat', 'lstart', 'command'].flatMap((column) => ['-o', `${column}=`]);
 /** Thousands of processes with their environments. */
 const outputBytesMax = 256 * 1024 * 1024;
+/** A ps that takes longer is stuck. */
+const patienceMs = 5_000;
 
 /** Rejects if there is no ps that understands this. */
 export function processTable(): Promise<readonly ListedProcess[]> {
@@ -21,10 +23,15 @@ export function processTable(): Promise<readonly ListedProcess[]> {
   const all = process.platform === 'darwin' ? '-axEww' : process.platform === 'linux' ? 'axeww' : '-axeww';
   const env = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
   return new Promise((resolve, reject) => {
-    execFile('ps', [all, ...columns], { env, maxBuffer: outputBytesMax, encoding: 'latin1' }, (error, text) => {
-      if (error === null) resolve(parseProcessTable(text));
-      else reject(error);
-    });
+    execFile(
+      'ps',
+      [all, ...columns],
+      { env, maxBuffer: outputBytesMax, encoding: 'latin1', timeout: patienceMs, killSignal: 'SIGKILL' },
+      (error, text) => {
+        if (error === null) resolve(parseProcessTable(text));
+        else reject(error);
+      },
+    );
   });
 }
 

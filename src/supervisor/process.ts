@@ -61,6 +61,8 @@ export interface ProcessEvents {
 
 /** Between two looks at leftovers that have been told to end. */
 const surveyIntervalMs = 20;
+/** How long a leader may outlive SIGKILL. */
+const lastMs = 1_000;
 
 export class SupervisedProcess {
   #spec: ProcessSpec;
@@ -70,6 +72,8 @@ export class SupervisedProcess {
   readonly #events: ProcessEvents;
   #state: State = idle;
   #groupId = 0;
+  /** Whose exit is awaited. */
+  #leader: ChildProcess | null = null;
   #strays: readonly number[] = [];
   #grace: NodeJS.Timeout | null = null;
   readonly #inputs: Input[] = [];
@@ -79,6 +83,8 @@ export class SupervisedProcess {
   #paused = false;
   /** This instance has been told to end. */
   #told = false;
+  /** Something of it does not die. */
+  #leftBehind = false;
   /** The next instance waits for the last words of the one before. */
   #spawnWaits = false;
   #starts = 0;
@@ -274,6 +280,10 @@ export class SupervisedProcess {
         clearTimeout(this.#grace ?? undefined);
         this.#grace = setTimeout(() => this.#graceElapsed(), this.#spec.graceMs);
         return;
+      case 'armLast':
+        clearTimeout(this.#grace ?? undefined);
+        this.#grace = setTimeout(() => this.#feed({ type: 'graceElapsed' }), lastMs);
+        return;
       case 'disarmGrace':
         clearTimeout(this.#grace ?? undefined);
         this.#grace = null;
@@ -293,7 +303,11 @@ export class SupervisedProcess {
         this.#ended(effect.exit);
         return;
       case 'abandoned':
-        this.#log.note(`left behind: ${this.#remaining()} does not die of SIGKILL`);
+        this.#log.note(`left behind: ${this.#remaining()} does not die of SIGKILL${whyUndying(this.#groupId)}`);
+        this.#leftBehind = true;
+        return;
+      case 'disown':
+        this.#leaderOver({ code: null, signal: 'SIGKILL' });
         return;
       default:
         unreachable(effect);
@@ -307,6 +321,7 @@ export class SupervisedProcess {
     if (this.#spawnWaits) return;
     this.#starts++;
     this.#told = false;
+    this.#leftBehind = false;
     this.#startedAt = new Date();
     for (const line of this.#spec.greeting) this.#log.note(line, { type: 'starting' });
     const outer = process.env[tagVariable];
@@ -340,14 +355,21 @@ export class SupervisedProcess {
     child.on('error', () => {}); // only kill() could report here, and it is never called
     if (child.stdout !== null) this.#log.attach(child.stdout, 'stdout', child.pid);
     if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr', child.pid);
+    this.#leader = child;
     child.once('exit', (code, signal) => {
-      this.#stopWatching();
-      // Whoever the leader leaves behind has to hear that it is to end.
-      if (this.#paused) this.#goOn();
-      this.#events.onExited({ code, signal });
+      if (this.#leader !== child) return; // given up long ago
+      this.#leaderOver({ code, signal });
       this.#feed({ type: 'exited', exit: { code, signal } });
     });
     this.#watchReadiness({ ...this.#spec.env, [tagVariable]: tag });
+  }
+
+  #leaderOver(exit: Exit): void {
+    this.#leader = null;
+    this.#stopWatching();
+    // Whoever the leader leaves behind has to hear that it is to end.
+    if (this.#paused) this.#goOn();
+    this.#events.onExited(exit);
   }
 
   #watchReadiness(env: ProcessSpec['env']): void {
@@ -418,10 +440,11 @@ export class SupervisedProcess {
     this.#events.onGone(this.#groupId);
     this.#draining++;
     const wanted = this.#told;
+    const leftBehind = this.#leftBehind;
     void this.#log.drain().then(() => {
       this.#draining--;
       this.#exit = exit;
-      this.#log.note(describeExit(exit), { type: 'exited', ...exit });
+      if (!leftBehind) this.#log.note(describeExit(exit), { type: 'exited', ...exit });
       if (this.#spawnWaits && this.#draining === 0) this.#spawn();
       const again = this.#restartByPolicy(exit);
       this.#events.onEnded(exit, wanted, again);
@@ -457,6 +480,17 @@ export class SupervisedProcess {
     trySignal(-this.#groupId, signal);
     // A suspended process takes in no signal but SIGKILL.
     if (this.#paused) this.#goOn();
+  }
+}
+
+/** What the system says to a signal that has no effect. */
+function whyUndying(groupId: number): string {
+  try {
+    process.kill(-groupId, 0);
+    return '';
+  } catch (error) {
+    const isForeign = error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return isForeign ? ': it belongs to another user' : '';
   }
 }
 

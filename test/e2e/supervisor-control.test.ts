@@ -1,58 +1,41 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Installation } from './supervisor-harness.ts';
-import { install, Run } from './supervisor-harness.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Run } from './supervisor-harness.ts';
+import { workplace } from './supervisor-harness.ts';
 
 const procfile = `web: trap "echo bye; exit 0" TERM; echo web up; while :; do sleep 0.05; done
 db: echo db up; exec sleep 60
 `;
 
-let installation: Installation;
+const place = workplace(
+  'SIGTERM',
+  () => {},
+  () => expect(sockets()).toEqual([]),
+);
 let cwd: string;
-const runs: Run[] = [];
-
-beforeAll(async () => {
-  installation = await install();
-});
-afterAll(() => installation.remove());
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'clusterctl-cwd-'));
+  cwd = place.cwd;
   writeFileSync(join(cwd, 'Procfile'), procfile);
-});
-afterEach(async () => {
-  for (const run of runs.splice(0)) {
-    run.child.kill('SIGTERM');
-    await run.ended;
-  }
-  expect(sockets()).toEqual([]);
-  rmSync(cwd, { recursive: true, force: true });
 });
 
 function sockets(): string[] {
-  return readdirSync(join(installation.folder, 'run'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  return readdirSync(join(place.installation.folder, 'run'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.sock'),
   );
 }
 
-function launch(args: readonly string[], folder = cwd): Run {
-  const run = new Run(installation, { cwd: folder, args });
-  runs.push(run);
-  return run;
-}
-
 /** Standard output, standard error and exit code of one command. */
 async function command(args: readonly string[], folder = cwd): Promise<[string, string, number | null]> {
-  const run = new Run(installation, { cwd: folder, args });
+  const run = place.run(args, {}, folder);
   const { code } = await run.ended;
   return [run.stdout.toString(), run.stderr, code];
 }
 
 async function started(...flags: string[]): Promise<Run> {
-  const run = launch([...flags, 'start']);
+  const run = place.run([...flags, 'start']);
   await run.seen(/web up/);
   await run.seen(/db up/);
   return run;
@@ -116,7 +99,7 @@ describe('clusterctl run, from another terminal', () => {
 
   it('says who runs a Procfile already', async () => {
     const first = await started();
-    const second = launch(['start', 'db']);
+    const second = place.run(['start', 'db']);
     await second.seen(/db up/);
     expect(second.stderr).toContain(`Procfile is run by process ${first.child.pid} already`);
     expect((await command(['run', 'list']))[0]).toBe('web\ndb\n');
@@ -190,9 +173,12 @@ describe('clusterctl wait', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
-    writeFileSync(join(installation.folder, 'dist/etcd.js'), 'setInterval(() => {}, 1000); console.log("member up")');
+    writeFileSync(
+      join(place.installation.folder, 'dist/etcd.js'),
+      'setInterval(() => {}, 1000); console.log("member up")',
+    );
     writeFileSync(join(cwd, 'Procfile'), `e: etcd --name x --advertise-client-urls ${url}\n`);
-    await launch(['start']).seen(/member up/);
+    await place.run(['start']).seen(/member up/);
     expect(await command(['wait', '--for=leader', '-t', '0'])).toEqual([
       '',
       `clusterctl: gave up waiting: e: ${url} does not know a leader\n`,
@@ -207,7 +193,7 @@ describe('clusterctl wait', () => {
 describe('the control socket', () => {
   it('answers nonsense with an error, and outlives a flood', async () => {
     await started();
-    const path = join(installation.folder, 'run', sockets()[0] ?? '');
+    const path = join(place.installation.folder, 'run', sockets()[0] ?? '');
     const ask = (text: string) =>
       new Promise<string>((resolve) => {
         let answer = '';

@@ -72,13 +72,18 @@ export async function install(): Promise<Installation> {
 export interface Workplace {
   readonly installation: Installation;
   readonly cwd: string;
-  run(args: readonly string[], env?: Readonly<Record<string, string>>): Run;
+  /** In `cwd`, unless `folder` is another. */
+  run(args: readonly string[], env?: Readonly<Record<string, string>>, folder?: string): Run;
 }
 
-/** To be called once in a file, outside of its tests. Runs are ended by the signal; `afterEachRun` is called for each that has ended. */
+/**
+ * To be called once in a file, outside of its tests. Runs are ended by the signal; `afterEachRun` is called for each that has ended,
+ * and `afterAllRuns` when all of a test have.
+ */
 export function workplace(
   endSignal: NodeJS.Signals = 'SIGTERM',
   afterEachRun: (run: Run) => Promise<void> | void = () => {},
+  afterAllRuns: () => void = () => {},
 ): Workplace {
   let installation: Installation | null = null;
   let cwd = '';
@@ -100,6 +105,7 @@ export function workplace(
       await run.ended;
       await afterEachRun(run);
     }
+    afterAllRuns();
     rmSync(cwd, { recursive: true, force: true });
   });
   return {
@@ -109,8 +115,8 @@ export function workplace(
     get cwd() {
       return cwd;
     },
-    run(args, env = {}) {
-      const run = new Run(installed(), { cwd, args, env });
+    run(args, env = {}, folder = cwd) {
+      const run = new Run(installed(), { cwd: folder, args, env });
       runs.push(run);
       return run;
     },
@@ -180,8 +186,17 @@ export class Run {
   }
 
   /** Resolves once standard output matches; rejects if the run ends before. */
-  async seen(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.stdout.toString())) {
+  seen(pattern: RegExp): Promise<void> {
+    return this.#until(pattern, () => this.stdout.toString());
+  }
+
+  /** The same for standard error. */
+  complained(pattern: RegExp): Promise<void> {
+    return this.#until(pattern, () => this.stderr);
+  }
+
+  async #until(pattern: RegExp, text: () => string): Promise<void> {
+    while (!pattern.test(text())) {
       if (this.child.exitCode !== null) throw new Error(`ended without ${pattern}:\n${this.stdout}${this.stderr}`);
       await new Promise<void>((resolve) => this.#changed.push(resolve));
     }
@@ -196,6 +211,15 @@ export class Run {
     }
     const ended = await this.ended;
     return { ...ended, tookMs: performance.now() - startMs };
+  }
+
+  /** The process that outlives the supervisor by a moment. */
+  get guardPid(): number {
+    const isGuard = (pid: string) => {
+      const [parent] = read(pid, 'stat').split(') ').at(-1)?.split(' ').slice(1) ?? [];
+      return parent === String(this.child.pid) && read(pid, 'cmdline').includes('clusterctl-guard');
+    };
+    return Number(readdirSync('/proc').find((pid) => /^\d+$/.test(pid) && isGuard(pid)) ?? Number.NaN);
   }
 
   /** Command lines of processes of this run that are alive, the supervisor's included. */

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -141,6 +141,33 @@ describe('clusterctl start', () => {
     run.child.kill('SIGKILL');
     await run.ended; // its pipes close with the last process that has them
     await expect.poll(() => (onLinux ? run.survivors() : []), { timeout: 5_000 }).toEqual([]);
+  });
+
+  it('does not wait for a guard that is suspended', async () => {
+    procfile('web: echo up; exec sleep 60\n');
+    const run = clusterctl('start');
+    await run.seen(/web \| up/);
+    const { guardPid } = run;
+    process.kill(guardPid, 'SIGSTOP');
+    expect(await run.endBy('SIGINT')).toMatchObject({ code: 0 });
+    expect(existsSync(`/proc/${guardPid}`)).toBe(false);
+  });
+
+  it('runs on when the folder of its log history is removed', async () => {
+    procfile('web: trap "exit 0" INT; while :; do seq 1 2000; sleep 0.01; done\n');
+    const run = runIn({ XDG_STATE_HOME: join(cwd, 'state') }, 'start', '--history-size', '64K');
+    await run.seen(/2000/);
+    rmSync(join(cwd, 'state'), { recursive: true });
+    await run.complained(/warning: the log history of web ends here: ENOENT/);
+    expect(await run.endBy('SIGINT')).toMatchObject({ code: 0 });
+  });
+
+  it('runs without a history and a control where no folders can be made', async () => {
+    procfile('web: echo up\n');
+    const run = runIn({ XDG_STATE_HOME: '/proc/none', XDG_RUNTIME_DIR: '/proc/none' }, 'start');
+    expect(await run.ended).toEqual({ code: 0, signal: null });
+    expect(run.stderr).toContain('no log history: ENOENT');
+    expect(run.stderr).toContain('no remote control: ENOENT');
   });
 
   it('does not wait for a pipe that a stray process holds open', async () => {

@@ -26,6 +26,9 @@ const clean: Input = { type: 'surveyed', group: false, strays: false };
 const stop: Input = { type: 'stop', signal: 'SIGTERM' };
 const exited: Input = { type: 'exited', exit: ok };
 
+const found: Input = { type: 'surveyed', group: true, strays: false };
+const surveys = Array.from({ length: surveysAfterKillMax + 1 }, () => found);
+
 describe('a process', () => {
   it('that ends by itself is over once nothing is left', () => {
     const { state, effects } = run([{ type: 'start' }, exited, clean]);
@@ -64,8 +67,8 @@ describe('a process', () => {
       'spawn',
       'group SIGTERM',
       'armGrace',
-      'disarmGrace',
       'group SIGKILL',
+      'armLast',
       'survey',
       'disarmGrace',
       'ended',
@@ -117,9 +120,18 @@ describe('a process', () => {
     expect(run([{ type: 'start' }, stop, { type: 'start' }, exited, clean]).state.type).toBe('running');
   });
 
-  it('that does not die of SIGKILL is told of and given up', () => {
-    const found: Input = { type: 'surveyed', group: true, strays: false };
-    const surveys = Array.from({ length: surveysAfterKillMax + 1 }, () => found);
+  it('whose leader does not die of SIGKILL is told of and given up, and nothing is started in its place', () => {
+    for (const ask of [stop, { type: 'restart', signal: 'SIGTERM' }] as const) {
+      const late: Input = { type: 'graceElapsed' };
+      const { state, effects } = run([{ type: 'start' }, ask, late, late, ...surveys]);
+      expect(state).toEqual(idle);
+      expect(effects.slice(3, 7)).toEqual(['group SIGKILL', 'armLast', 'disown', 'survey']);
+      expect(effects.slice(-3)).toEqual(['abandoned', 'disarmGrace', 'ended']);
+    }
+    expect(run([{ type: 'start' }, { type: 'kill' }, { type: 'graceElapsed' }, clean]).state).toEqual(idle);
+  });
+
+  it('whose leftovers do not die of SIGKILL is told of and given up', () => {
     const { state, effects } = run([{ type: 'start' }, { type: 'kill' }, exited, ...surveys]);
     expect(state).toEqual(idle);
     expect(effects.slice(-3)).toEqual(['abandoned', 'disarmGrace', 'ended']);
@@ -160,10 +172,14 @@ class World {
         });
         return;
       case 'armGrace':
+      case 'armLast':
         this.awaited.grace = true;
         return;
       case 'disarmGrace':
         this.awaited.grace = false;
+        return;
+      case 'disown':
+        this.awaited.exit = false;
         return;
       case 'armDelay':
         expect(this.alive).toBe(false);
