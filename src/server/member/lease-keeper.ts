@@ -22,7 +22,7 @@ import type { Leadership } from './leadership.ts';
 import type { LeaseCounters } from './member-metrics.ts';
 
 /** Expired leases and due checkpoints are looked for this often. */
-export const roundIntervalMs = 500;
+const roundIntervalMs = 500;
 /** So many are taken in a round. */
 const expiredPerRound = (revocationsPerSecond * roundIntervalMs) / 1_000;
 /** Revocations that are under way at a time; the others wait their turn. */
