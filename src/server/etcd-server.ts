@@ -23,6 +23,7 @@ import { Admission } from './grpc/services/admission.ts';
 import { registerCluster } from './grpc/services/cluster.ts';
 import { registerHealth } from './grpc/services/health.ts';
 import { registerKv } from './grpc/services/kv.ts';
+import { LeaderLoss } from './grpc/services/leader-loss.ts';
 import { registerLease } from './grpc/services/lease.ts';
 import { registerMaintenance } from './grpc/services/maintenance.ts';
 import { registerNotServed } from './grpc/services/not-served.ts';
@@ -401,7 +402,9 @@ function serveClients(
   const admission = new Admission(member, (type, version) => clientRequestsTotal.labels(type, version));
   registerKv(grpc, member, admission);
   registerCluster(grpc, member, admission);
-  registerLease(grpc, member, admission);
+  const { electionTimeoutMs } = config;
+  const leaderLoss = new LeaderLoss(electionTimeoutMs, { clock: nodeClock, leaderId: () => member.leaderId() });
+  registerLease(grpc, member, admission, leaderLoss);
   const status = new ServingStatus();
   registerMaintenance(grpc, member, serverVersion, admission, maintenanceEvents(config, logger, status));
   registerHealth(grpc, member, admission, status);
