@@ -14,6 +14,11 @@ import type { RaftDriver } from './driver.ts';
 /** How often a starting member looks whether its peers are connected, and for how long before it counts ticks without them. */
 const peerCheckIntervalMs = 5;
 const peerCheckLimitMs = 5_000;
+/**
+ * How long a founder that has a quorum waits for the others too: a leader that cannot ask all members for their versions gives the cluster
+ * the lowest there is, for some seconds. Less than what the others wait before they campaign themselves.
+ */
+const foundingPatienceMs = 150;
 
 /** Ticks kept when election ticks are fast-forwarded, so that a leader's heartbeat still finds a follower. */
 const slackTicks = 2;
@@ -70,8 +75,8 @@ export class Elections {
 
   /**
    * Shortens the wait for the first election. A lone voter campaigns at once. A cluster that is being founded has no leader that could
-   * be disturbed, so its lowest id campaigns as soon as a quorum is connected. Otherwise, as etcd does, all but a few of the ticks
-   * that a follower grants its leader are skipped once the peers are there (--initial-election-tick-advance).
+   * be disturbed, so its lowest id campaigns as soon as all are connected, or a quorum for a moment. Otherwise, as etcd does, all but a
+   * few of the ticks that a follower grants its leader are skipped once the peers are there (--initial-election-tick-advance).
    */
   start(restarted: boolean): void {
     const { clock, driver, logger, membership, connections } = this.ports;
@@ -83,10 +88,15 @@ export class Elections {
     logger.info('starting initial election tick advance', { 'election-ticks': electionTicks(this.config) });
     const founder = !restarted && voters[0]?.id === this.localId;
     const startedMs = clock.monotonicMs();
+    let quorumMs = Number.POSITIVE_INFINITY;
     const timer = clock.every(peerCheckIntervalMs, () => {
+      const nowMs = clock.monotonicMs();
       const active = connections.activePeers();
-      const connected = active + 1 >= quorumOf(voters.length);
-      const late = clock.monotonicMs() - startedMs >= peerCheckLimitMs;
+      const hasQuorum = active + 1 >= quorumOf(voters.length);
+      quorumMs = hasQuorum ? Math.min(quorumMs, nowMs) : Number.POSITIVE_INFINITY;
+      const patient = founder && active + 1 < voters.length && nowMs - quorumMs < foundingPatienceMs;
+      const connected = hasQuorum && !patient;
+      const late = nowMs - startedMs >= peerCheckLimitMs;
       if (!connected && !late && driver.leaderId === 0n) return;
       timer.cancel();
       if (driver.leaderId !== 0n || !connected) return;

@@ -9,17 +9,22 @@ import { Elections } from '../../../src/server/member/elections.ts';
 import type { PeerTransport } from '../../../src/server/peer/transport.ts';
 import { DriverBench } from '../../support/driver-bench.ts';
 
-const ids = [1n, 2n, 3n];
-
 /** Member 2 of three, with a clock moved by hand. */
-function bench(options: { readonly preVote: boolean }) {
+function bench(options: { readonly preVote: boolean }, ids: readonly bigint[] = [1n, 2n, 3n]) {
   const timers = new Map<() => void, number>();
   let nowMs = 0;
   const at = (delayMs: number, callback: () => void) => {
     timers.set(callback, nowMs + delayMs);
     return { cancel: () => timers.delete(callback) };
   };
-  const clock: Clock = { now: () => nowMs, monotonicMs: () => nowMs, after: at, every: at };
+  const every = (intervalMs: number, callback: () => void) => {
+    const again = () => {
+      timers.set(again, nowMs + intervalMs);
+      callback();
+    };
+    return at(intervalMs, again);
+  };
+  const clock: Clock = { now: () => nowMs, monotonicMs: () => nowMs, after: at, every };
   const raft = new DriverBench(2n, ids, options.preVote);
   const members = ids.map((id) => ({
     id,
@@ -63,6 +68,32 @@ function bench(options: { readonly preVote: boolean }) {
     },
   };
 }
+
+describe('the lowest id of a cluster that is being founded', () => {
+  const founding = () => {
+    const one = bench({ preVote: true }, [2n, 3n, 4n]);
+    one.elections.start(false);
+    return { ...one, asked: () => one.raft.sentOf(messageType.preVote).length > 0 };
+  };
+
+  it('campaigns as soon as all are connected', () => {
+    const { active, passMs, asked } = founding();
+    passMs(1_000);
+    active.add(3n).add(4n);
+    expect(asked()).toBe(false);
+    passMs(5);
+    expect(asked()).toBe(true);
+  });
+
+  it('waits a moment for the last one, so that it can be asked for its version', () => {
+    const { active, passMs, asked } = founding();
+    active.add(3n);
+    for (let ms = 0; ms < 150; ms += 5) passMs(5);
+    expect(asked()).toBe(false);
+    passMs(5);
+    expect(asked()).toBe(true);
+  });
+});
 
 describe('when a peer is connected', () => {
   /** Member 1 led, and has stepped down for somebody who was not elected. */
