@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { Installation } from '../e2e/supervisor-harness.ts';
 import { Run } from '../e2e/supervisor-harness.ts';
 
@@ -56,7 +56,9 @@ export class ObservedCluster {
 
   async close(): Promise<void> {
     await this.run.endBy('SIGKILL');
-    if (process.platform === 'linux') await expect.poll(() => this.run.survivors(), { timeout: 10_000 }).toEqual([]);
+    // Not expect.poll, which only tests may call: this may be shared by the tests of a file.
+    if (process.platform === 'linux')
+      await vi.waitFor(() => expect(this.run.survivors()).toEqual([]), { timeout: 10_000 });
     rmSync(this.#cwd, { recursive: true, force: true });
   }
 }
