@@ -2,10 +2,10 @@
 import { displayWidth } from '../supervisor/display-width.ts';
 import type { HistoryRecord } from '../supervisor/history-format.ts';
 import { HistoryReader } from '../supervisor/history-reader.ts';
-import type { LineStyle } from '../supervisor/line-format.ts';
+import type { OutputStyle } from '../supervisor/line-format.ts';
 import { linePrefix, prefixLines, prefixLinesForTerminal } from '../supervisor/line-format.ts';
 import { clockText } from '../supervisor/log-mux.ts';
-import { wantsColour } from './colour.ts';
+import { wantedLook } from './colour.ts';
 import type { Options } from './syntax.ts';
 
 export interface HistoryLine {
@@ -58,16 +58,16 @@ export function wantedLines(sinceMs: number, { grep }: Options): (line: HistoryL
 }
 
 /** The place of a name among `names` is its colour. */
-export function styleOf(names: readonly string[], options: Options): LineStyle {
+export function styleOf(names: readonly string[], options: Options): OutputStyle {
   return {
-    colour: wantsColour(options.color),
+    ...wantedLook(options.color),
     timestamps: options.timestamps,
     nameWidth: Math.max(...names.map(displayWidth)),
   };
 }
 
-export function printLines(lines: readonly HistoryLine[], names: readonly string[], style: LineStyle): void {
-  const format = style.colour ? prefixLinesForTerminal : prefixLines;
+export function printLines(lines: readonly HistoryLine[], names: readonly string[], style: OutputStyle): void {
+  const format = style.contained ? prefixLinesForTerminal : prefixLines;
   const text = lines.map(({ timeMs, name, bytes }) =>
     format(bytes, linePrefix(name, names.indexOf(name), clockText(new Date(timeMs)), style)),
   );

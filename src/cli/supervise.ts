@@ -18,7 +18,7 @@ import type { Signal } from '../supervisor/process-machine.ts';
 import type { ReloadPlan } from '../supervisor/reload-plan.ts';
 import type { RunWatcher } from '../supervisor/supervisor.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
-import { wantsColour } from './colour.ts';
+import { wantedLook } from './colour.ts';
 import { sourceOf } from './control-target.ts';
 import type { DashboardSettings } from './dashboard-settings.ts';
 import { exitCodeOf } from './exit-policy.ts';
@@ -56,7 +56,7 @@ export async function supervise(
   const screen = dashboard === null ? lineScreen() : await dashboardScreen(dashboard);
   const { output } = screen;
   const text = {
-    colour: wantsColour(options.color),
+    ...wantedLook(options.color),
     timestamps: options.timestamps,
     nameWidth: Math.max(...specs.map((spec) => displayWidth(spec.name))),
   };

@@ -9,12 +9,17 @@ import { displayWidth } from './display-width.ts';
 const palette = [32, 36, 35, 33, 34, 31];
 
 export interface LineStyle {
-  /** Colours for the prefix, and escape sequences of the child contained. */
+  /** Colours for the prefix. */
   readonly colour: boolean;
   /** `HH:MM:SS ` before the name. */
   readonly timestamps: boolean;
   /** Columns of the widest name; shorter ones are aligned right. */
   readonly nameWidth: number;
+}
+
+export interface OutputStyle extends LineStyle {
+  /** Escape sequences of the child are contained: a terminal shows them, or whoever wants colours. */
+  readonly contained: boolean;
 }
 
 /** What stands before each line: `15:04:05 name | `, as goreman prints it; its characters are bytes. `time` is the text of the clock. */
@@ -32,9 +37,9 @@ export function prefixLines(block: Buffer, prefix: string): string {
 /** The same for a terminal: a line can neither move the cursor, clear the screen, ring, nor colour what follows it. */
 export function prefixLinesForTerminal(block: Buffer, prefix: string): string {
   const text = block.toString('latin1', 0, block.length - 1);
-  if (!controls.test(text)) return prefixed(text, prefix);
+  if (!inBytes.controls.test(text)) return prefixed(text, prefix);
   const lines = text.split('\n');
-  return lines.map((line) => `${prefix}${contained(line, prefix)}\n`).join('');
+  return lines.map((line) => `${prefix}${contained(line, prefix, inBytes)}\n`).join('');
 }
 
 /** Left in pieces: who copies it into a buffer joins them. */
@@ -47,15 +52,30 @@ function asLatin1(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** Control characters other than newline and tab. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point.
-const controls = /[\0-\x08\x0b-\x1f\x7f]/;
+/** How control characters are written down: ASCII ones as they are, those of Unicode (C1) as bytes of UTF-8, or decoded. */
+interface Notation {
+  /** Control characters other than newline and tab. */
+  readonly controls: RegExp;
+  /**
+   * Escape sequences, by their shape (ECMA-48): CSI, then strings such as OSC up to their terminator or the end of the line, then
+   * two-character ones; then single control characters. Terminals take each C1 character for its sequence.
+   */
+  readonly sequences: RegExp;
+}
 
-// Escape sequences, by their shape (ECMA-48): CSI, then strings such as OSC up to their terminator or the end of the line, then
-// two-character ones; then single control characters.
-const sequences =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point.
-  /\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|\r+$|[\0-\x08\x0b-\x1f\x7f]/g;
+function notation(c1: (range: string) => string): Notation {
+  const single = String.raw`[\0-\x08\x0b-\x1f\x7f]|${c1(String.raw`\x80-\x9f`)}`;
+  const csi = String.raw`(?:\x1b\[|${c1(String.raw`\x9b`)})[0-?]*[ -/]*[@-~]?`;
+  const opened = String.raw`(?:\x1b[\]PX^_]|${c1(String.raw`\x90\x98\x9d-\x9f`)})`;
+  const closed = String.raw`(?:\x07|\x1b\\|${c1(String.raw`\x9c`)}|$)`;
+  return {
+    controls: new RegExp(single),
+    sequences: new RegExp(String.raw`${csi}|${opened}.*?${closed}|\x1b[ -/]*[0-~]?|\r+$|${single}`, 'g'),
+  };
+}
+
+const inBytes = notation((range) => String.raw`\xc2[${range}]`);
+const inText = notation((range) => `[${range}]`);
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point.
 const styling = /^\x1b\[[\d;:]*m$/;
 
@@ -64,13 +84,13 @@ const styling = /^\x1b\[[\d;:]*m$/;
  * stay, other controls are shown as ^X, and only what follows the last bare return.
  */
 export function containedText(line: string): string {
-  if (!controls.test(line)) return line;
+  if (!inText.controls.test(line)) return line;
   const whole = line.replace(/\r+$/, '');
-  return contained(whole.slice(whole.lastIndexOf('\r') + 1), '');
+  return contained(whole.slice(whole.lastIndexOf('\r') + 1), '', inText);
 }
 
 /** Keeps colours, drops what moves or clears, shows other controls as ^X; a bare return starts the line anew. */
-function contained(line: string, prefix: string): string {
+function contained(line: string, prefix: string, { sequences }: Notation): string {
   let styled = false;
   const text = line.replace(sequences, (sequence: string, at: number) => {
     if (styling.test(sequence)) {
@@ -79,7 +99,8 @@ function contained(line: string, prefix: string): string {
     }
     if (sequence.startsWith('\x1b')) return '';
     if (sequence.endsWith('\r')) return at + sequence.length === line.length ? '' : `\x1b[m\r\x1b[K${prefix}`;
-    return `^${String.fromCharCode(sequence.charCodeAt(0) ^ 0x40)}`;
+    const code = sequence.charCodeAt(0);
+    return code < 0x80 ? `^${String.fromCharCode(code ^ 0x40)}` : '';
   });
   return styled ? `${text}\x1b[m` : text;
 }

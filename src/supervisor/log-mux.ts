@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { HistoryWriter } from './history.ts';
 import { lastLines } from './last-lines.ts';
-import type { LineStyle } from './line-format.ts';
+import type { LineStyle, OutputStyle } from './line-format.ts';
 import { linePrefix, prefixLines, prefixLinesForTerminal } from './line-format.ts';
 import { LineSplitter, lineBytesMax } from './line-splitter.ts';
 import type { LogEvent } from './ndjson-format.ts';
@@ -33,7 +33,7 @@ export type Tap = (name: string, records: Buffer) => void;
 
 export class LogMux {
   readonly #output: Output;
-  readonly #style: LineStyle | 'ndjson';
+  readonly #style: OutputStyle | 'ndjson';
   readonly #reader = new StreamReader();
   readonly #open = new Set<Readable>();
   /** Those who hear all that is printed. */
@@ -41,7 +41,7 @@ export class LogMux {
   /** Writers that cannot take more at the moment. */
   readonly #congested = new Set<Output | HistoryWriter>();
 
-  constructor(output: Output, style: LineStyle | 'ndjson') {
+  constructor(output: Output, style: OutputStyle | 'ndjson') {
     this.#output = output;
     this.#style = style;
     output.onCongestion = (congested) => this.#setCongested(output, congested);
@@ -56,7 +56,7 @@ export class LogMux {
   /** `history` keeps what the channel says, if it is not null. */
   channel(name: string, colourIndex: number, history: HistoryWriter | null): LogChannel {
     const style = this.#style;
-    const format = style !== 'ndjson' && style.colour ? prefixLinesForTerminal : prefixLines;
+    const format = style !== 'ndjson' && style.contained ? prefixLinesForTerminal : prefixLines;
     const head = (time: Date) => ({ time, monotonicMs: performance.now(), process: name });
     const prefixAt = prefixClock(name, colourIndex);
     const listeners = new Set<(block: Buffer) => void>();
@@ -66,7 +66,7 @@ export class LogMux {
       const { linesWanted } = this.#output;
       const shown = linesWanted === null ? block : lastLines(block, linesWanted);
       if (style === 'ndjson') this.#output.write(lineRecords(block, head(now), pid, kind));
-      else if (style.colour) this.#output.writeLatin1(prefixLinesForTerminal(shown, prefixAt(now, style)));
+      else if (style.contained) this.#output.writeLatin1(prefixLinesForTerminal(shown, prefixAt(now, style)));
       else this.#output.writeLines(shown, prefixAt(now, style));
       for (const hear of listeners) hear(block);
       if (this.#taps.size > 0) this.#tell(name, lineRecords(block, head(now), pid, kind));

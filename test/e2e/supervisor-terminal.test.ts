@@ -103,6 +103,15 @@ describe('in a terminal, clusterctl', () => {
     expect(terminal.screen).toContain('terminated by SIGINT');
   });
 
+  it('contains escape sequences without colours too', async () => {
+    writeFileSync(join(cwd, 'Procfile'), `a: printf 'x\\033[2J\\302\\2332J\\033]0;title\\007y\\n'; echo ready\n`);
+    const terminal = new Terminal();
+    terminal.type('NO_COLOR=1 $CLUSTERCTL start --tui=false; NO_COLOR=1 $CLUSTERCTL logs; echo done $?\r');
+    await terminal.seen(/done 0/);
+    const shown = terminal.screen.split('\r\n').filter((line) => line.includes('a | x'));
+    expect(shown.map((line) => line.slice('15:04:05 '.length))).toEqual(['a | xy', 'a | xy']);
+  });
+
   it('kills on a second Ctrl-C', async () => {
     writeFileSync(join(cwd, 'Procfile'), stubborn);
     const terminal = new Terminal();

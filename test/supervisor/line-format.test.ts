@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { linePrefix, prefixLines, prefixLinesForTerminal } from '../../src/supervisor/line-format.ts';
+import { containedText, linePrefix, prefixLines, prefixLinesForTerminal } from '../../src/supervisor/line-format.ts';
 import { eventRecord, lineRecords } from '../../src/supervisor/ndjson-format.ts';
 
 const plain = { colour: false, timestamps: true, nameWidth: 4 };
@@ -78,7 +78,9 @@ describe('on a terminal, a line', () => {
     ['windows\r', '| windows\n'],
     ['1\r2\r', '| 1\x1b[m\r\x1b[K| 2\n'],
     ['half \x1b', '| half \n'],
+    ['c1 \x9b2Jclear \x9d0;title\x9ctext\x85 \x90dcs\x07.', '| c1 clear text .\n'],
   ])('%j is contained', (line, shown) => {
     expect(contained(line)).toBe(shown);
+    if (!line.includes('\r')) expect(`| ${containedText(line)}\n`).toBe(shown);
   });
 });

@@ -100,7 +100,7 @@ describe('the text of a line', () => {
       { text: ' off', style: 'text', sgr: '' },
       { text: 'red', style: 'text', sgr: '0;31' },
     ]);
-    expect(shownText('\x1b[2J\x1b]0;title\x07\x9bA\u202eevil\x00')).toBe('\ufffdA\ufffdevil^@');
+    expect(shownText('\x1b[2J\x1b]0;title\x07\x9bA\u202eevil\x00')).toBe('\ufffdevil^@');
     expect(shownText('10 %\r20 %\r')).toBe('20 %');
   });
 
