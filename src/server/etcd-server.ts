@@ -37,7 +37,15 @@ import { serverVersion } from './member/server-version.ts';
 import type { MemberMetrics } from './metrics/member.ts';
 import { type AllMetrics, createMetrics } from './metrics/scrape.ts';
 import { nodeClock, nodeRandom } from './node-ports.ts';
-import { healthCounters, memberCounters, observeGrpc, observeMember, peerMetrics, walHooks } from './observe.ts';
+import {
+  backendHook,
+  healthCounters,
+  memberCounters,
+  observeGrpc,
+  observeMember,
+  peerMetrics,
+  walHooks,
+} from './observe.ts';
 import { EarlyRequests } from './peer/early-requests.ts';
 import { createPeerPort, type PeerPort } from './peer/peer-port.ts';
 import { Requester } from './peer/requester.ts';
@@ -175,7 +183,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
     failed: (error) => end({ type: 'failed', error }),
     removed: () => end({ type: 'removed' }),
     disk: admin?.disk(nodeDisk) ?? nodeDisk,
-    openDatabase: (path) => openDatabase(config, logger, path, admin),
+    openDatabase: (path) => openDatabase(config, logger, metrics, path, admin),
     peerHashes: (members, revision, timeoutMs) => {
       const { memberId: localId, clusterId } = log.value;
       const question = { localId, clusterId, revision, timeoutMs };
@@ -266,12 +274,15 @@ async function openMemberLog(
   );
   const from = {
     disk: admin?.disk(nodeDisk) ?? nodeDisk,
-    openDatabase: (path: string) => openDatabase(config, logger, path, admin),
+    openDatabase: (path: string) => openDatabase(config, logger, metrics, path, admin),
     turn: () => new Promise<void>((done) => setImmediate(done)),
   };
   const hooks = walHooks(metrics, logger);
   const log = await openMember(config, from, nodeClock, logger, admin?.walHooks(hooks) ?? hooks, toPeers);
-  if (!log.ok) return log;
+  if (!log.ok) {
+    logger.error('bootstrap failed', { error: log.error });
+    return log;
+  }
   opened.add(() => log.value.wal.close());
   opened.add(() => log.value.state.backend.close());
   const ids = { 'cluster-id': formatId(log.value.clusterId), 'local-member-id': formatId(log.value.memberId) };
@@ -284,6 +295,7 @@ async function openMemberLog(
 function openDatabase(
   config: EtcdConfig,
   logger: Logger,
+  metrics: MemberMetrics,
   path: string,
   admin: Admin | null,
 ): Promise<Result<Backend, string>> {
@@ -294,6 +306,7 @@ function openDatabase(
     workerScript: bundledWorkerScript(),
     sumsPath: pageSumsPath(path),
     onSums: (news) => logSums(logger, news),
+    onTimed: backendHook(metrics),
     batchIntervalMs: config.backendBatchIntervalMs,
     batchLimit: config.backendBatchLimit,
     lock: lockFile,

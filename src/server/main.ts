@@ -64,6 +64,7 @@ async function run(config: EtcdConfig, logger: RootLogger): Promise<void> {
   const reason = await server.ended;
   if (reason.type === 'removed') {
     log.warn('server error', { error: 'the member has been permanently removed from the cluster' });
+    log.warn('data-dir used by this member must be removed');
     await server.stop();
     logger.close();
     process.exit(0);

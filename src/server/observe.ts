@@ -2,23 +2,54 @@
 import { Duration } from '../base/duration.ts';
 import { defaultQuotaBytes } from './apply/quota.ts';
 import { formatId } from './cluster/ids.ts';
-import type { HealthCounters } from './gateway/health.ts';
+import { alarmNames, type HealthCounters } from './gateway/health.ts';
 import type { GrpcServer } from './grpc/server.ts';
 import type { Logger } from './log/logger.ts';
 import type { Member } from './member/member.ts';
-import type { MemberMetrics as MemberCounters } from './member/member-metrics.ts';
+import type { MaintenanceMetrics, MemberMetrics as MemberCounters } from './member/member-metrics.ts';
 import { serverVersion } from './member/server-version.ts';
 import type { MemberMetrics } from './metrics/member.ts';
-import type { Counter, Registry } from './metrics/registry.ts';
+import type { Counter, Histogram, Registry } from './metrics/registry.ts';
 import type { AllMetrics } from './metrics/scrape.ts';
 import type { PeerMetrics } from './peer/metrics.ts';
+import type { TimedAction } from './storage/backend/backend.ts';
 import type { WalOptions } from './storage/wal/options.ts';
 
 /** A sync that takes longer is worth a line (etcd's warnSyncDuration). */
 const slowSyncMs = 1_000;
 
-export function memberCounters({ server, lease }: MemberMetrics): MemberCounters {
+/** What the database's file costs; etcd's dashboards warn of slow commits. */
+export function backendHook({ disk, mvcc }: MemberMetrics): (action: TimedAction, tookMs: number) => void {
+  const histograms: Readonly<Record<TimedAction, Histogram>> = {
+    commit: disk.backendCommitDurationSeconds,
+    snapshot: disk.backendSnapshotDurationSeconds,
+    hash: mvcc.hashDurationSeconds,
+    defragment: disk.backendDefragDurationSeconds,
+  };
+  return (action, tookMs) => histograms[action].observe(tookMs / 1000);
+}
+
+function maintenanceMetrics({ mvcc, snap }: MemberMetrics): MaintenanceMetrics {
   return {
+    compactionMs: mvcc.dbCompactionTotalDurationMilliseconds,
+    compactionPauseMs: mvcc.dbCompactionPauseDurationMilliseconds,
+    compacted: (nowMs) => mvcc.dbCompactionLast.set(Math.floor(nowMs / 1000)),
+    hashRevisionSeconds: mvcc.hashRevDurationSeconds,
+    snapshotSaveSeconds: {
+      // Nearly all of it is the sync.
+      observe: (seconds) => {
+        snap.saveTotalDurationSeconds.observe(seconds);
+        snap.fsyncDurationSeconds.observe(seconds);
+      },
+    },
+    databaseSaveSeconds: snap.dbSaveTotalDurationSeconds,
+  };
+}
+
+export function memberCounters(metrics: MemberMetrics): MemberCounters {
+  const { server, lease } = metrics;
+  return {
+    maintenance: maintenanceMetrics(metrics),
     leases: {
       granted: lease.grantedTotal,
       grantedSeconds: lease.ttlTotal,
@@ -118,6 +149,9 @@ export function observeMember(registry: Registry, metrics: MemberMetrics, member
     const version = member.clusterVersion();
     server.clusterVersion.clear();
     if (version !== null) server.clusterVersion.labels(version.replace(/\.0$/, '')).set(1);
+    server.alarms.clear();
+    for (const { memberId, alarm } of member.alarms())
+      server.alarms.labels(formatId(memberId), alarmNames[alarm] ?? `${alarm}`).set(1);
     const size = member.databaseSize();
     server.quotaBackendBytes.set(size.quota === 0 ? defaultQuotaBytes : Math.max(size.quota, 0));
     mvcc.dbTotalSizeInBytes.set(size.total);

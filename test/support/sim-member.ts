@@ -17,6 +17,7 @@ import { PeerTransport } from '../../src/server/peer/transport.ts';
 import { openBackend, pageSumsPath } from '../../src/server/storage/backend/open.ts';
 import { Wal } from '../../src/server/storage/wal/wal.ts';
 import { uncountedLeases } from './lease-counters.ts';
+import { unmeasuredMaintenance } from './maintenance-metrics.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** The leader's term; the founding entries are of term 1. */
@@ -171,6 +172,7 @@ export class SimMember {
         readIndexesFailed: counter,
         leaderChanges: counter,
         leases: uncountedLeases,
+        maintenance: unmeasuredMaintenance,
       },
       schedule: (callback) => setImmediate(callback),
       soon: queueMicrotask,

@@ -139,7 +139,8 @@ function authorityProblem(authority: string): string | null {
 
 /** Go's net.SplitHostPort. */
 function splitHostPort(address: string): Result<{ readonly host: string; readonly port: string }, string> {
-  const failed = (why: string): Result<never, string> => err(`address ${address}: ${why}`);
+  // As Go's AddrError, which leaves out an address that is empty.
+  const failed = (why: string): Result<never, string> => err(address === '' ? why : `address ${address}: ${why}`);
   const lastColon = address.lastIndexOf(':');
   if (lastColon < 0) return failed('missing port in address');
   if (address.startsWith('[')) {

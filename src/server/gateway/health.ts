@@ -19,7 +19,11 @@ export type CheckType = 'livez' | 'readyz';
 
 type Done = (answer: HttpAnswer) => void;
 
-const alarmNames: Readonly<Record<number, string>> = { [alarmType.noSpace]: 'NOSPACE', [alarmType.corrupt]: 'CORRUPT' };
+/** Kinds of alarms as users know them. */
+export const alarmNames: Readonly<Record<number, string>> = {
+  [alarmType.noSpace]: 'NOSPACE',
+  [alarmType.corrupt]: 'CORRUPT',
+};
 
 /** Answers GET /health: alarms first, then the leader, then a read; the last two of the cluster unless `serializable=true`. */
 export function answerHealth(source: HealthSource, counters: HealthCounters, question: HttpQuestion, done: Done): void {

@@ -64,10 +64,8 @@ export const rpcErrors = {
     'etcdserver: can only promote a learner member which is in sync with leader',
   ),
   tooManyLearners: rpcError(failedPrecondition, 'etcdserver: too many learner members in cluster'),
-  notEnoughStartedMembers: rpcError(
-    failedPrecondition,
-    'etcdserver: re-configuration failed due to not enough started members',
-  ),
+  // Codes of Go's errors that etcd forgets to make errors of gRPC are `unknown`, here and above.
+  notEnoughStartedMembers: rpcError(unknown, 'etcdserver: re-configuration failed due to not enough started members'),
   unhealthy: rpcError(unavailable, 'etcdserver: unhealthy cluster'),
   badLeaderTransferee: rpcError(failedPrecondition, 'etcdserver: bad leader transferee'),
   timeoutLeaderTransfer: rpcError(unknown, 'etcdserver: request timed out, leader transfer took too long'),

@@ -48,11 +48,17 @@ export class ClusterChanges {
           ...this.ids,
           'updated-remote-peer-id': formatId(member.id),
           'updated-remote-peer-urls': member.peerUrls,
+          'updated-remote-peer-is-learner': member.isLearner,
         });
         if (member.id !== this.localId) transport?.updatePeer(member.id, member.peerUrls);
         return;
       case 'removed':
-        logger.info('removed member', { ...this.ids, 'removed-remote-peer-id': formatId(member.id) });
+        logger.info('removed member', {
+          ...this.ids,
+          'removed-remote-peer-id': formatId(member.id),
+          'removed-remote-peer-urls': member.peerUrls,
+          'removed-remote-peer-is-learner': member.isLearner,
+        });
         if (member.id !== this.localId) transport?.removePeer(member.id);
         else if (transport !== null) this.ports.removed();
         return;

@@ -3,6 +3,8 @@ import { Duration } from '../../base/duration.ts';
 import type { Clock } from '../../base/ports.ts';
 import type { Logger } from '../log/logger.ts';
 import type { CompactionProgress } from '../mvcc/compactor.ts';
+import { databaseSizes } from './log-lines.ts';
+import type { MaintenanceMetrics } from './member-metrics.ts';
 import type { MemberState } from './state.ts';
 
 /** etcd's default of --compaction-sleep-interval. */
@@ -13,6 +15,7 @@ export interface CompactionPorts {
   readonly logger: Logger;
   /** Runs the callback once, after the I/O of this turn of the event loop. */
   schedule(callback: () => void): void;
+  readonly metrics: { readonly maintenance: MaintenanceMetrics };
   /** The database cannot be read. */
   failed(error: Error): void;
 }
@@ -85,8 +88,11 @@ export class CompactionRunner {
 
   /** Null if it cannot go on, ever. */
   private advance(): CompactionProgress | null {
+    const { clock, metrics } = this.ports;
+    const begunMs = clock.monotonicMs();
     try {
       const progress = this.state.store.compactionStep();
+      metrics.maintenance.compactionPauseMs.observe(clock.monotonicMs() - begunMs);
       this.state.markAgain();
       this.report();
       return progress;
@@ -101,14 +107,25 @@ export class CompactionRunner {
     const { store, backend } = this.state;
     while (this.waiting[0] !== undefined && this.waiting[0].revision <= store.finishedCompactRevision) {
       const { revision, startedMs, done } = this.waiting.shift() as Waiter;
+      const { clock, logger, metrics } = this.ports;
+      const tookMs = clock.monotonicMs() - startedMs;
+      metrics.maintenance.compactionMs.observe(tookMs);
+      metrics.maintenance.compacted(clock.now());
       const hash = store.compactionHashes.find(({ hashRevision }) => hashRevision === revision);
-      this.ports.logger.info('finished scheduled compaction', {
+      logger.info('finished scheduled compaction', {
         'compact-revision': revision,
-        took: Duration.fromMs(this.ports.clock.monotonicMs() - startedMs),
+        took: Duration.fromMs(tookMs),
         ...(hash !== undefined && { hash: hash.hash }),
-        'current-db-size-bytes': backend.size(),
-        'current-db-size-in-use-bytes': backend.inUse(),
+        ...databaseSizes(backend),
       });
+      if (hash === undefined) logger.info('previous compaction was interrupted, skip storing compaction hash value');
+      else {
+        logger.info('storing new hash', {
+          hash: hash.hash,
+          revision: hash.hashRevision,
+          'compact-revision': hash.compactRevision,
+        });
+      }
       done();
     }
   }

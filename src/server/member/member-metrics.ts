@@ -14,7 +14,25 @@ export interface LeaseCounters {
   readonly expired: EventCounter;
 }
 
+export interface Observed {
+  observe(value: number): void;
+}
+
+export interface MaintenanceMetrics {
+  /** Whole compactions, and the parts of them during which nothing else happens; milliseconds. */
+  readonly compactionMs: Observed;
+  readonly compactionPauseMs: Observed;
+  /** When the last one ended, milliseconds of Unix time. */
+  compacted(nowMs: number): void;
+  readonly hashRevisionSeconds: Observed;
+  /** Of .snap files. */
+  readonly snapshotSaveSeconds: Observed;
+  /** Of databases that came with snapshots. */
+  readonly databaseSaveSeconds: Observed;
+}
+
 export interface MemberMetrics {
+  readonly maintenance: MaintenanceMetrics;
   readonly leases: LeaseCounters;
   readonly proposalsFailed: EventCounter;
   readonly slowReadIndexes: EventCounter;

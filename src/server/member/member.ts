@@ -3,6 +3,7 @@
  */
 import { dirname } from 'node:path';
 import { invariant } from '../../base/assert.ts';
+import { humanBytes } from '../../base/human-bytes.ts';
 import type { Clock, Disk, Random, Timer } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { encodeCompactionRequest } from '../../proto/etcdserverpb-kv-requests.ts';
@@ -19,7 +20,7 @@ import type { DowngradeInfo, Membership } from '../cluster/membership.ts';
 import { isBefore, shortVersion } from '../cluster/versions.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import { gateEnabled } from '../config/feature-gates.ts';
-import { type RpcError, rpcErrors, statusCode } from '../grpc/status.ts';
+import { type RpcError, rpcErrors } from '../grpc/status.ts';
 import { checkpointIntervalMs } from '../lease/primary.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KvStore } from '../mvcc/store.ts';
@@ -32,6 +33,7 @@ import { CompactionRunner } from './compaction-runner.ts';
 import { Connections } from './connections.ts';
 import type { PeerHash } from './corruption.ts';
 import { CorruptionMonitor } from './corruption-monitor.ts';
+import { defragment } from './defragment.ts';
 import { Downgrade } from './downgrade.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import { Elections } from './elections.ts';
@@ -261,6 +263,7 @@ export class Member implements MemberApi {
         clock: ports.clock,
         disk: ports.disk,
         logger: ports.logger.at('member/snapshots.ts'),
+        metrics: ports.metrics.maintenance,
         wal: log.wal,
         directory: dirname(databasePath(config)),
         storage: this.raftLog,
@@ -498,17 +501,8 @@ export class Member implements MemberApi {
     return this.state.backend.snapshot();
   }
 
-  async defragment(): Promise<Result<void, RpcError>> {
-    this.logger.info('starting defragment');
-    try {
-      await this.state.backend.defragment();
-      this.logger.info('finished defragment');
-      return ok(undefined);
-    } catch (problem) {
-      const error = problem instanceof Error ? problem.message : String(problem);
-      this.logger.warn('failed to defragment', { error });
-      return err({ code: statusCode.unknown, message: error });
-    }
+  defragment(): Promise<Result<void, RpcError>> {
+    return defragment(this.state.backend, databasePath(this.config), this.ports.clock, this.logger);
   }
 
   raftView(): RaftView {
@@ -649,6 +643,8 @@ export class Member implements MemberApi {
       return;
     }
     const { state } = this;
+    const { clock, metrics, schedule } = this.ports;
+    const begunMs = clock.monotonicMs();
     const step = (): void => {
       if (this.stopped || this.state !== state) {
         job.value.cancel();
@@ -656,8 +652,12 @@ export class Member implements MemberApi {
         return;
       }
       const hashed = job.value.step();
-      if (hashed === null) this.ports.schedule(step);
-      else done(ok({ ...hashed, currentRevision: this.store.revision }));
+      if (hashed === null) {
+        schedule(step);
+        return;
+      }
+      metrics.maintenance.hashRevisionSeconds.observe((clock.monotonicMs() - begunMs) / 1000);
+      done(ok({ ...hashed, currentRevision: this.store.revision }));
     };
     step();
   }
@@ -730,7 +730,11 @@ export class Member implements MemberApi {
     }
     // It had room when it was proposed, and is applied; the next ones must know, on all members.
     const quota = this.config.quotaBackendBytes;
-    this.logger.warn('message exceeded backend quota; raising alarm', { 'quota-size-bytes': quota });
+    this.logger.warn('message exceeded backend quota; raising alarm', {
+      'quota-size-bytes': quota,
+      'quota-size': humanBytes(quota),
+      error: 'etcdserver: no space',
+    });
     this.spaceAlarm.raise(tell);
   }
 

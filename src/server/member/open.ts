@@ -36,6 +36,7 @@ import {
 import { loadNewestSnapshot } from '../storage/snapshot/snapshot-files.ts';
 import { validSnapshots } from '../storage/wal/read.ts';
 import { Wal, type WalOptions, walExists } from '../storage/wal/wal.ts';
+import { logQuota, logRestored } from './log-lines.ts';
 import { serverVersion } from './server-version.ts';
 import { MemberState } from './state.ts';
 import { versionProblem } from './storage-version.ts';
@@ -119,7 +120,7 @@ export async function openMember(
     return current;
   }
   await defragmentAtStart(config, current.value, logger);
-  const restored = await restoreState(config, from, log.value, current.value);
+  const restored = await restoreState(config, from, log.value, current.value, logger);
   const whole =
     restored.ok && config.forceNewCluster && log.value.restarted
       ? await standAlone(restored.value, log.value.hardState.commit, walFolder(config), logger)
@@ -182,6 +183,7 @@ async function restoreState(
   from: MemberDisk,
   log: OpenedLog,
   backend: Backend,
+  logger: Logger,
 ): Promise<Result<OpenedMember, string>> {
   const state = new MemberState(backend, log.clusterId, log.memberId, config);
   try {
@@ -189,7 +191,9 @@ async function restoreState(
   } catch (error) {
     return err(error instanceof Error ? error.message : String(error));
   }
+  logQuota(logger, config.quotaBackendBytes);
   const { index, term } = state.applied;
+  if (index > 0) logRestored(logger, state);
   if (index === 0) return ok({ ...log, state });
   const tooOld = versionProblem(state);
   if (tooOld !== null) return err(tooOld);
@@ -262,6 +266,7 @@ async function standAlone(
   const alone = standaloneLog(opened.memberId, index, confState, opened.entries, opened.hardState);
   if (alone.discarded > 0) {
     logger.info('discarding uncommitted WAL entries', {
+      'entry-index': opened.hardState.commit + 1,
       'commit-index-from-wal': walCommit,
       'number-of-discarded-entries': alone.discarded,
     });

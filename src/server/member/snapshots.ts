@@ -16,6 +16,7 @@ import type { BackendSnapshot } from '../storage/backend/backend.ts';
 import { removeSnapshotDatabases, saveSnapshotDatabase } from '../storage/snapshot/snapshot-databases.ts';
 import { purgeSnapshotFiles, saveSnapshotFile } from '../storage/snapshot/snapshot-files.ts';
 import type { Wal } from '../storage/wal/wal.ts';
+import type { MaintenanceMetrics } from './member-metrics.ts';
 import type { MemberState } from './state.ts';
 
 export interface SnapshotSettings {
@@ -32,6 +33,7 @@ export interface SnapshotPorts {
   readonly clock: Clock;
   readonly disk: Disk;
   readonly logger: Logger;
+  readonly metrics: MaintenanceMetrics;
   readonly wal: Wal;
   /** Where the .snap files and the database are. */
   readonly directory: string;
@@ -143,12 +145,19 @@ export class Snapshots {
     });
     const snapshot = this.snapshotNow();
     await state.backend.commit();
-    await saveSnapshotFile(ports.disk, ports.directory, snapshot);
+    await this.saveFile(snapshot);
     ports.saveCommit();
     await ports.wal.saveSnapshot({ index, term, confState: snapshot.metadata.confState });
     this.lastIndex = Math.max(this.lastIndex, index);
-    ports.logger.info('saved snapshot', { 'snapshot-index': index });
+    ports.logger.info('saved snapshot to disk', { 'snapshot-index': index });
     await this.release(index);
+  }
+
+  private async saveFile(snapshot: Snapshot): Promise<void> {
+    const { clock, disk, directory, metrics } = this.ports;
+    const begunMs = clock.monotonicMs();
+    await saveSnapshotFile(disk, directory, snapshot);
+    metrics.snapshotSaveSeconds.observe((clock.monotonicMs() - begunMs) / 1000);
   }
 
   /** The state as of the last entry applied, but for the database. */
@@ -214,8 +223,10 @@ export class Snapshots {
   /** Stores a database that the leader sends, until Raft takes its snapshot. */
   async receive(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
     const index = message.snapshot?.metadata.index ?? 0;
-    const { disk, directory, logger } = this.ports;
+    const { clock, disk, directory, logger, metrics } = this.ports;
+    const begunMs = clock.monotonicMs();
     const bytes = await saveSnapshotDatabase(disk, directory, index, database);
+    metrics.databaseSaveSeconds.observe((clock.monotonicMs() - begunMs) / 1000);
     logger.info('received and saved database snapshot', {
       'remote-peer-id': formatId(message.from),
       'incoming-snapshot-index': index,
@@ -228,10 +239,10 @@ export class Snapshots {
    * takes its database.
    */
   async store(snapshot: Snapshot, hardState: HardState | null): Promise<void> {
-    const { disk, directory, wal } = this.ports;
+    const { wal } = this.ports;
     await this.saving;
     const { index, term, confState } = snapshot.metadata;
-    await saveSnapshotFile(disk, directory, snapshot);
+    await this.saveFile(snapshot);
     await wal.saveSnapshot({ index, term, confState });
     await new Promise<void>((done, fail) =>
       wal.save(hardState, [], true, (error) => (error === null ? done() : fail(error))),

@@ -1,5 +1,6 @@
 /** Sends a follower that is too far behind the leader's database: one POST with the MsgSnap and the file. */
 import { Readable } from 'node:stream';
+import { humanBytes } from '../../base/human-bytes.ts';
 import { encodeMessage, type Message } from '../../proto/raftpb.ts';
 import { errorText } from '../cluster/dial-error.ts';
 import { formatId } from '../cluster/ids.ts';
@@ -104,14 +105,4 @@ async function* bodyOf(snapshot: OutgoingSnapshot): AsyncGenerator<Uint8Array> {
   yield length;
   yield message;
   yield* snapshot.database;
-}
-
-const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
-
-/** A size for people, as etcd's logs print it: powers of 1000, two digits. */
-export function humanBytes(bytes: number): string {
-  if (bytes < 10) return `${bytes} B`;
-  const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-  const value = Math.floor((bytes / 1_000 ** power) * 10 + 0.5) / 10;
-  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${units[power] ?? ''}`;
 }

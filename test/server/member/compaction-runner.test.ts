@@ -4,6 +4,7 @@ import { encodePutRequest } from '../../../src/proto/etcdserverpb-kv-requests.ts
 import { internalField } from '../../../src/proto/raft-internal.ts';
 import { CompactionRunner } from '../../../src/server/member/compaction-runner.ts';
 import { AppliedState, request } from '../../support/applied-state.ts';
+import { notedMaintenance } from '../../support/maintenance-metrics.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryBackend } from '../../support/memory-backend.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
@@ -20,10 +21,11 @@ async function filled() {
   return { state: member.state, backend };
 }
 
-function runnerOf(state: AppliedState['state'], clock: ManualClock, lines: string[] = []): CompactionRunner {
+function runnerOf(state: AppliedState['state'], clock: ManualClock, lines: string[] = [], notes: string[] = []) {
   return new CompactionRunner(state, 0, {
     clock,
     logger: { ...silentLogger, info: (message) => lines.push(message) },
+    metrics: { maintenance: notedMaintenance(notes) },
     schedule: (callback) => clock.after(0, callback),
     failed: (error) => {
       throw error;
@@ -32,6 +34,21 @@ function runnerOf(state: AppliedState['state'], clock: ManualClock, lines: strin
 }
 
 describe('compactions in the background', () => {
+  it('are measured: each part of one, the whole, and when the last one ended', async () => {
+    const { state, backend } = await filled();
+    const clock = new ManualClock();
+    const notes: string[] = [];
+    const runner = runnerOf(state, clock, [], notes);
+    expect(state.store.compact(28).ok).toBe(true);
+    const finished = runner.finish(28);
+    await clock.advance(20);
+    backend.commitNow();
+    await clock.advance(1000);
+    await finished;
+    expect(notes.filter((note) => note.startsWith('compactionPauseMs 0')).length).toBeGreaterThan(4);
+    expect(notes.slice(-2)).toEqual(['compactionMs 50', 'compacted 50']);
+  });
+
   it('rest ten milliseconds after each batch, and what they delete is committed without an entry', async () => {
     const { state, backend } = await filled();
     const clock = new ManualClock();
@@ -61,7 +78,11 @@ describe('compactions in the background', () => {
     const lines: string[] = [];
     runnerOf(next.state, clock, lines).resume();
     await clock.advance(1000);
-    expect(lines).toEqual(['resume scheduled compaction', 'finished scheduled compaction']);
+    expect(lines).toEqual([
+      'resume scheduled compaction',
+      'finished scheduled compaction',
+      'previous compaction was interrupted, skip storing compaction hash value',
+    ]);
     reopened.commitNow();
     expect(next.state.store.finishedCompactRevision).toBe(28);
     expect(reopened.dump('key')).toHaveLength(4);

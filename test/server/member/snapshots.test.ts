@@ -11,6 +11,7 @@ import { validSnapshots } from '../../../src/server/storage/wal/read.ts';
 import { Wal } from '../../../src/server/storage/wal/wal.ts';
 import { SimDisk } from '../../../src/sim/disk.ts';
 import { AppliedState, request } from '../../support/applied-state.ts';
+import { notedMaintenance } from '../../support/maintenance-metrics.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 import { openOn } from '../storage/backend/backends.ts';
@@ -31,6 +32,7 @@ class Bench {
   readonly storage = new MemoryStorage();
   readonly snapshots: Snapshots;
   readonly failures: Error[] = [];
+  readonly notes: string[] = [];
   private readonly wal: Wal;
   private readonly applied: AppliedState;
 
@@ -43,6 +45,7 @@ class Bench {
       clock: this.clock,
       disk,
       logger: silentLogger,
+      metrics: notedMaintenance(this.notes),
       wal,
       directory,
       storage: this.storage,

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { humanBytes } from '../../../src/base/human-bytes.ts';
 import { ByteQueue } from '../../../src/server/peer/byte-queue.ts';
 import { messageTypeName } from '../../../src/server/peer/peer.ts';
 import { probeAnswer } from '../../../src/server/peer/prober.ts';
-import { humanBytes } from '../../../src/server/peer/snapshot-sender.ts';
 import { UrlPicker } from '../../../src/server/peer/url-picker.ts';
 import { servesStreams, versionConflict } from '../../../src/server/peer/versions.ts';
 

@@ -22,6 +22,9 @@ export const bucketNames = [
 ] as const;
 export type BucketName = (typeof bucketNames)[number];
 
+/** What takes long enough to be measured, a snapshot until it is released. */
+export type TimedAction = 'commit' | 'snapshot' | 'hash' | 'defragment';
+
 /** About a second of puts at full load: what a slow disk may be behind before the member waits for it. */
 export const pendingBytesMax = 64 * 1024 * 1024;
 

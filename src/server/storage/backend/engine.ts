@@ -144,12 +144,14 @@ export class Engine {
   private async commitWaiting(): Promise<void> {
     if (this.failed || this.db === null || this.waiting.length === 0) return;
     const batches = this.takeWaiting();
+    const begunMs = performance.now();
     const written = await commitBatches(this.db, batches);
+    const tookMs = performance.now() - begunMs;
     this.views.push(this.db.beginRead());
     const last = batches.at(-1);
     invariant(last !== undefined, 'a batch was committed');
     const { number, index } = last;
-    this.reply({ type: 'committed', number, index, state: stateOf(this.db), written, sums: this.newSums() });
+    this.reply({ type: 'committed', number, index, state: stateOf(this.db), written, sums: this.newSums(), tookMs });
   }
 
   private takeWaiting(): Batch[] {

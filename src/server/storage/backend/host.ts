@@ -17,6 +17,7 @@ import {
   type BackendSnapshot,
   type BucketName,
   bucketNames,
+  type TimedAction,
 } from './backend.ts';
 import { CommittedView } from './committed-view.ts';
 import { fileSnapshot } from './file-snapshot.ts';
@@ -37,6 +38,7 @@ export interface HostOptions {
   readonly lock: () => Promise<Release>;
   /** Told that the log of page checksums cannot be kept, and why. */
   readonly sumsLost: (reason: string) => void;
+  readonly timed: (action: TimedAction, tookMs: number) => void;
 }
 
 /** What the engine says of a new state of the file. */
@@ -147,7 +149,11 @@ export class BackendHost implements Backend {
       (reply) => {
         invariant(reply.type === 'pinned', 'a pin is answered with what was pinned');
         const { id, state, used } = reply;
-        const unpin = () => this.link.send({ type: 'unpin', id });
+        const timed = this.stopwatch('snapshot');
+        const unpin = () => {
+          timed();
+          this.link.send({ type: 'unpin', id });
+        };
         const checked = {
           used: new PageSet(state.meta.highWater, used),
           sums: this.view.sums,
@@ -160,10 +166,12 @@ export class BackendHost implements Backend {
 
   async hash(): Promise<number> {
     await this.commit();
+    const timed = this.stopwatch('hash');
     return this.ask(
       (id) => ({ type: 'hash', id }),
       (reply) => {
         invariant(reply.type === 'hashed', 'a hash is answered with a number');
+        timed();
         return reply.hash;
       },
     );
@@ -171,6 +179,7 @@ export class BackendHost implements Backend {
 
   async defragment(): Promise<void> {
     await this.commit();
+    const timed = this.stopwatch('defragment');
     const { state, sums } = await this.ask(
       (id) => ({ type: 'defragment', id }),
       (reply) => {
@@ -180,6 +189,7 @@ export class BackendHost implements Backend {
     );
     try {
       await this.switchTo(state, sums === null ? null : new PageSums(sums));
+      timed();
     } catch (error) {
       this.fail(asError(error));
       throw error;
@@ -196,6 +206,13 @@ export class BackendHost implements Backend {
   close(): Promise<void> {
     this.closing ??= this.closeAll();
     return this.closing;
+  }
+
+  /** To be called at the end of what begins now. */
+  private stopwatch(action: TimedAction): () => void {
+    const { clock, timed } = this.options;
+    const begunMs = clock.monotonicMs();
+    return () => timed(action, clock.monotonicMs() - begunMs);
   }
 
   private startTimer(): void {
@@ -253,6 +270,7 @@ export class BackendHost implements Backend {
 
   private committed(reply: EngineReply & { readonly type: 'committed' }): void {
     const { number, index } = reply;
+    this.options.timed('commit', reply.tookMs);
     this.moveTo(reply);
     this.committedBatch = this.handedOver.settle(number) ?? this.committedBatch;
     this.committedIndex = Math.max(this.committedIndex, index);

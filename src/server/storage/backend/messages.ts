@@ -82,6 +82,8 @@ export type EngineReply =
       readonly state: FileState;
       readonly written: readonly Span[];
       readonly sums: readonly SharedArrayBuffer[];
+      /** What the transaction took, its syncs included. */
+      readonly tookMs: number;
     }
   /** Nothing will be committed any more. `isCorrupt`: for the file is damaged, as the error's text says. */
   | { readonly type: 'failed'; readonly error: Error; readonly isCorrupt: boolean }

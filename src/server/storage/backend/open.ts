@@ -7,7 +7,7 @@ import { createDatabase, readMeta } from '../bolt/file.ts';
 import { removeSumsLog } from '../bolt/sums-log.ts';
 import { openSums } from '../bolt/sums-open.ts';
 import type { LockError, Release } from '../directory-lock.ts';
-import type { Backend } from './backend.ts';
+import type { Backend, TimedAction } from './backend.ts';
 import { CommittedView } from './committed-view.ts';
 import { BackendHost } from './host.ts';
 import { type Defer, InProcessLink } from './in-process-link.ts';
@@ -41,6 +41,8 @@ export interface BackendOptions {
   readonly sumsPath?: string | null;
   /** Told of what becomes of the checksums that were kept. */
   readonly onSums?: (news: SumsNews) => void;
+  /** Told of everything of that kind that came to its end. */
+  readonly onTimed?: (action: TimedAction, tookMs: number) => void;
   /** Of a new file. Default 4096. */
   readonly pageSize?: number;
   /** Keeps other processes from opening the file, as etcd's own lock does. Default: no lock, for disks that only this process has. */
@@ -89,6 +91,7 @@ async function openThrough(
   opened: (() => Promise<void>)[],
 ): Promise<BackendHost> {
   const { disk, clock, path, initialMapBytes = defaults.initialMapBytes, sumsPath = null, onSums } = options;
+  const timed = options.onTimed ?? (() => undefined);
   await createIfMissing(disk, path, options.pageSize, sumsPath);
   const lock = () => takeLock(options);
   const unlock = await lock();
@@ -105,7 +108,7 @@ async function openThrough(
   const batchIntervalMs = options.batchIntervalMs || defaults.batchIntervalMs;
   const batchLimit = options.batchLimit || defaults.batchLimit;
   const sumsLost = (reason: string) => onSums?.({ type: 'lost', path: sumsPath ?? '', reason });
-  const hostOptions = { disk, clock, path, batchIntervalMs, batchLimit, cacheBytesMax, lock, sumsLost };
+  const hostOptions = { disk, clock, path, batchIntervalMs, batchLimit, cacheBytesMax, lock, sumsLost, timed };
   const host = new BackendHost(hostOptions, link, view, unlock);
   const sums =
     sumsPath === null || kept === null ? null : { path: sumsPath, buffers: kept.sums.buffersFrom(0), end: kept.end };

@@ -99,6 +99,25 @@ describe('a backend', () => {
     await backend.close();
   });
 
+  it('tells how long commits, snapshots, hashes and defragmentations took', async () => {
+    const timed: string[] = [];
+    const { backend, clock } = await openOn(await freshDisk(), {
+      onTimed: (action, ms) => timed.push(`${action} ${ms}`),
+    });
+    put(backend, 'key', 'a', '1');
+    backend.mark(1, 1);
+    await backend.commit();
+    expect(timed.splice(0)).toEqual([expect.stringMatching(/^commit \d/)]);
+    const snapshot = await backend.snapshot();
+    clock.advance(7);
+    expect(timed).toEqual([]);
+    snapshot.release();
+    await backend.hash();
+    await backend.defragment();
+    expect(timed).toEqual(['snapshot 7', 'hash 0', 'defragment 0']);
+    await backend.close();
+  });
+
   it('forgets what was not marked when it closes', async () => {
     const disk = await freshDisk();
     const { backend } = await openOn(disk);
