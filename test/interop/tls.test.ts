@@ -43,7 +43,7 @@ describe.skipIf(etcdctl === null)('TLS with real etcd (needs REAL_ETCD_DIR)', ()
   const ctl = (...args: string[]) => run(etcdctl ?? '', [...patient, ...args]);
   const refused = async (...args: string[]) => (await run(etcdctl ?? '', [...brief, ...args])).code !== 0;
 
-  /** A write at each member, read at each other. */
+  /** A write at each member, read at each other; and a lease, which those that do not lead ask the leader about. */
   async function proves(endpoints: readonly string[], flags: readonly string[]): Promise<void> {
     for (const [index, endpoint] of endpoints.entries()) {
       // What a member has forwarded to a leader that is gone is lost, and its client told so after seven seconds.
@@ -54,6 +54,12 @@ describe.skipIf(etcdctl === null)('TLS with real etcd (needs REAL_ETCD_DIR)', ()
     for (const endpoint of endpoints) {
       const got = await ctl(`--endpoints=${endpoint}`, ...flags, 'get', '--prefix', 'key', '--keys-only');
       expect(got.stdout.split('\n')).toEqual(expect.arrayContaining(endpoints.map((_, index) => `key${index}`)));
+    }
+    const granted = await ctl(`--endpoints=${endpoints[0]}`, ...flags, 'lease', 'grant', '60');
+    const lease = /^lease ([0-9a-f]+) granted/.exec(granted.stdout)?.[1] ?? granted.stderr;
+    for (const endpoint of endpoints) {
+      const renewed = await ctl(`--endpoints=${endpoint}`, ...flags, 'lease', 'keep-alive', '--once', lease);
+      expect(renewed.stdout).toBe(`lease ${lease} keepalived with TTL(60)\n`);
     }
   }
 
