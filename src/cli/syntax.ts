@@ -26,50 +26,50 @@ export const remoteWords = ['list', 'status', 'start', 'stop', 'restart', 'stop-
 
 const flags = {
   app: stringFlag('app'),
-  'base-port': uintFlag(5000),
+  'base-port': basePortFlag(5000),
   basedir: stringFlag(''),
-  cluster: boolFlag(false),
+  cluster: switchFlag(false),
   color: colourFlag(),
   config: optionalFlag(),
   'control-tcp': loopbackFlag(),
   'control-token-file': optionalFlag(),
   deadline: durationFlag(null),
   env: optionalFlag(),
-  'env-rules': enumFlag('goreman', 'foreman'),
+  'env-rules': choiceFlag('goreman', 'foreman'),
   etcd: stringFlag('bundled'),
-  'exit-code': enumFlag('goreman', 'first', 'max'),
-  'exit-on-error': boolFlag(false),
-  'exit-on-stop': boolFlag(true),
-  explain: boolFlag(false),
-  fabric: enumFlag('auto', 'off', 'socks'),
-  follow: boolFlag(false),
-  force: boolFlag(false),
-  for: enumFlag('ready', 'leader', 'exit'),
+  'exit-code': choiceFlag('goreman', 'first', 'max'),
+  'exit-on-error': switchFlag(false),
+  'exit-on-stop': switchFlag(true),
+  explain: switchFlag(false),
+  fabric: choiceFlag('auto', 'off', 'socks'),
+  follow: switchFlag(false),
+  force: switchFlag(false),
+  for: choiceFlag('ready', 'leader', 'exit'),
   formation: formationFlag(),
   grace: durationFlag(graceDefaultMs),
   grep: patternFlag(),
-  help: boolFlag(false),
-  history: boolFlag(true),
+  help: switchFlag(false),
+  history: switchFlag(true),
   'history-files': historyFilesFlag(),
   'history-size': sizeFlag(defaultHistoryLimits.fileBytes),
-  json: boolFlag(false),
+  json: switchFlag(false),
   lines: countFlag(),
   log: optionalFlag(),
   members: membersFlag(),
-  portable: boolFlag(false),
-  output: enumFlag('text', 'ndjson'),
+  portable: switchFlag(false),
+  output: choiceFlag('text', 'ndjson'),
   procfile: stringFlag('Procfile'),
-  rolling: boolFlag(false),
+  rolling: switchFlag(false),
   'rpc-port': portFlag(),
-  'rpc-server': boolFlag(true),
-  'set-ports': boolFlag(true),
+  'rpc-server': switchFlag(true),
+  'set-ports': switchFlag(true),
   since: sinceFlag(),
   'state-dir': stringFlag(''),
   'stop-signal': stopSignalFlag(),
-  timestamps: boolFlag(true),
-  tui: boolFlag(true),
+  timestamps: switchFlag(true),
+  tui: switchFlag(true),
   user: optionalFlag(),
-  version: boolFlag(false),
+  version: switchFlag(false),
 };
 
 export const syntax: Syntax<typeof flags> = {
@@ -105,6 +105,31 @@ export const syntax: Syntax<typeof flags> = {
 };
 
 export type Options = Arguments<typeof flags>['values'];
+
+/** One of these; the first is the default. */
+function choiceFlag<const T extends readonly [string, ...string[]]>(...allowed: T): Flag<T[number]> {
+  const last = allowed.at(-1) ?? '';
+  return explained(enumFlag(...allowed), `expected ${allowed.slice(0, -1).join(', ')} or ${last}`);
+}
+
+function switchFlag(initial: boolean): Flag<boolean> {
+  return explained(boolFlag(initial), 'expected true or false');
+}
+
+function basePortFlag(initial: number): Flag<number> {
+  return explained(uintFlag(initial), 'expected a port number');
+}
+
+/** Go's reasons do not say what would be right. */
+function explained<T>(flag: Flag<T>, expected: string): Flag<T> {
+  return {
+    ...flag,
+    parse(text, previous) {
+      const parsed = flag.parse(text, previous);
+      return parsed.ok ? parsed : err(expected);
+    },
+  };
+}
 
 /** Null unless given. */
 function optionalFlag(): Flag<string | null> {

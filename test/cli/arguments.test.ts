@@ -71,7 +71,9 @@ describe('the command line', () => {
     ['start --members 10', 'invalid value "10" for flag --members: expected a number from 1 to 9'],
     ['start --grace x', 'invalid value "x" for flag --grace: expected a duration such as 10s, 500ms or 1m'],
     ['start --color=red', 'invalid value "red" for flag --color: expected auto, always or never'],
-    ['start -b x', 'invalid value "x" for flag -b: parse error'],
+    ['start -b x', 'invalid value "x" for flag -b: expected a port number'],
+    ['start -set-ports=perhaps', 'invalid value "perhaps" for flag -set-ports: expected true or false'],
+    ['start --exit-code last', 'invalid value "last" for flag --exit-code: expected goreman, first or max'],
     ['start -m web', 'invalid value "web" for flag -m: "web" is not name=count'],
     ['start -toString', 'unknown flag -toString'],
   ])('%j: %s', (line, message) => {

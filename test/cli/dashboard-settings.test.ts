@@ -48,6 +48,19 @@ describe('settings of the dashboard', () => {
     ]);
   });
 
+  it('take a key of the run from what has it in the own file, and say so where nothing is left', async () => {
+    user('keys: { kill: x, quit: q }\n');
+    const made = await settings({ keys: { pause: 'x' } });
+    expect(made.ok ? [made.value.keymap.bindingOf('x'), made.value.keymap.keysOf('kill')] : made.error).toEqual([
+      'pause',
+      [],
+    ]);
+    expect(await settings({ keys: { pause: 'q' } })).toEqual({
+      ok: false,
+      error: 'keys: nothing would quit any more: give quit a key',
+    });
+  });
+
   it('are mono without colours', async () => {
     expect(await settings({ theme: 'dark' }, ['--color=never'])).toMatchObject({ value: { theme: 'mono' } });
     vi.stubEnv('NO_COLOR', '1');
@@ -60,12 +73,13 @@ describe('settings of the dashboard', () => {
   });
 
   it.each([
-    ['theme: pink\n', /config\.yaml: theme: expected dark, light, colour-blind or mono/],
-    ['keys: { kill: 1 }\n', /config\.yaml: keys\.kill: expected a key or a list of keys/],
-    ['keys: { kill: [1] }\n', /config\.yaml: keys\.kill\.0: expected a key/],
-    ['colours: 3\n', /config\.yaml: unknown key colours/],
-    ['theme: [\n', /config\.yaml: /],
-    ['keys: { kil: x }\n', /keys: there is nothing called kil/],
+    ['theme: pink\n', /config\.yaml:1:8: theme: expected dark, light, colour-blind or mono/],
+    ['keys: { kill: 1 }\n', /config\.yaml:1:15: keys\.kill: expected a key or a list of keys/],
+    ['keys: { kill: [1] }\n', /config\.yaml:1:16: keys\.kill\.0: expected a key/],
+    ['colours: 3\n', /config\.yaml:1:1: unknown key colours/],
+    ['theme: [\n', /config\.yaml:\d:\d: /],
+    ['keys: { kil: x }\n', /config\.yaml:1:9: keys: there is nothing called kil \(known are kill, kill-leader\)/],
+    ['theme: dark\nkeys:\n  kill: x\n  pause: [p, x]\n', /config\.yaml:4:14: keys: x cannot be both kill and pause$/],
   ])('say what is wrong with %j', async (text, problem) => {
     user(text);
     const made = await settings();

@@ -41,7 +41,7 @@ describe('a settings file', () => {
       problems: [
         '.goreman:1:1: warning: unknown setting procfil is ignored: did you mean procfile?',
         '.goreman:2:1: warning: args has no effect here',
-        '.goreman:4:11: baseport: parse error',
+        '.goreman:4:11: baseport: expected a port number',
         '.goreman:5:1: port: expected one value',
       ],
     });

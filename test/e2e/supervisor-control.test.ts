@@ -167,6 +167,11 @@ describe('clusterctl wait', () => {
     expect(await command(['wait', 'nosuch'])).toEqual(['', 'clusterctl: unknown proc: nosuch\n', 1]);
   });
 
+  it('does not wait for a leader where none of the processes is an etcd', async () => {
+    await started();
+    expect(await command(['wait', '--for=leader'])).toEqual(['', 'clusterctl: none of the processes is an etcd\n', 1]);
+  });
+
   it('knows a member with a leader by its health', async () => {
     let leader = false;
     const server = createServer((_, response) => response.end(JSON.stringify({ health: String(leader) })));

@@ -2,7 +2,7 @@
 import { planProcesses } from '../../supervisor/plan.ts';
 import { exitCode } from '../exit-codes.ts';
 import { readConfig } from '../read-config.ts';
-import { readProcfile } from '../read-procfile.ts';
+import { complain, readProcfile } from '../read-procfile.ts';
 import type { Options } from '../syntax.ts';
 
 export async function check(options: Options): Promise<number> {
@@ -12,8 +12,11 @@ export async function check(options: Options): Promise<number> {
   const names = entries.map((entry) => entry.name);
   const { formation, 'base-port': basePort, 'set-ports': setPorts } = options;
   const planned = planProcesses(entries, { formation, only: [], basePort, setPorts });
-  const specs = planned.ok ? planned.value : entries.map(({ name }) => ({ name, entry: name }));
-  const config = await readConfig(options, { entries: names, specs });
+  if (!planned.ok) {
+    for (const message of planned.error) complain(message);
+    return exitCode.failed;
+  }
+  const config = await readConfig(options, { entries: names, specs: planned.value });
   if (!config.ok) return config.error;
   process.stdout.write(`valid procfile detected (${names.join(', ')})\n`);
   return exitCode.ok;

@@ -40,6 +40,8 @@ async function notYet(
   if (!target.ok) return options.for === 'exit' ? null : { type: 'later', reason: target.error };
   const chosen = choose(target.value.status, names);
   if (typeof chosen === 'string') return { type: 'never', reason: chosen };
+  if (options.for === 'leader' && chosen.every((one) => one.clientUrl === null))
+    return { type: 'never', reason: 'none of the processes is an etcd' };
   const failing = await firstFailing(chosen, options.for);
   return failing === null ? null : { type: 'later', reason: failing };
 }
