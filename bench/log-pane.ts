@@ -11,6 +11,7 @@ import { setTimeout } from 'node:timers/promises';
 import { HistoryWriter } from '../src/supervisor/history.ts';
 import { agesOf, historyFile, olderFile } from '../src/supervisor/history-files.ts';
 import { decodeRecords } from '../src/supervisor/history-format.ts';
+import { keymapOf } from '../src/ui/input/keymap.ts';
 import { LogPane } from '../src/ui/logs/log-pane.ts';
 import { themeOf } from '../src/ui/theme.ts';
 
@@ -96,9 +97,12 @@ async function run(title: string, seconds: number, prepare: (pane: LogPane) => v
     const child = spawn(process.execPath, [process.argv[1] ?? '', 'write', folder, String(seconds + 1)], {
       stdio: 'inherit',
     });
+    const keymap = keymapOf();
+    if (!keymap.ok) throw new Error('the defaults are keys');
     const pane = new LogPane({
       folder,
       host: { changed: () => {}, copy: () => {}, say: () => {}, handOver: (show) => show() },
+      keymap: keymap.value,
       processes: () => names.map((name, colourIndex) => ({ name, colourIndex })),
       now: Date.now,
       environment: {},

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Result } from '../base/result.ts';
 import { err, ok } from '../base/result.ts';
 import type { DashboardWishes } from '../supervisor/config/settings.ts';
+import { formatProblem } from '../supervisor/procfile/problem.ts';
 import type { Keymap } from '../ui/input/keymap.ts';
-import { keymapOf } from '../ui/input/keymap.ts';
+import { keymapOf, keyProblems } from '../ui/input/keymap.ts';
 import type { ThemeName } from '../ui/theme.ts';
 import { wantsColour } from './colour.ts';
 import type { Options } from './syntax.ts';
@@ -29,8 +30,9 @@ export async function dashboardSettings(
 ): Promise<Result<DashboardSettings, string>> {
   const own = await readOwn();
   if (!own.ok) return own;
-  const keymap = keymapOf({ ...own.value.keys, ...ofRun.keys });
-  if (!keymap.ok) return keymap;
+  const keymap = keymapOf(own.value.keys, ofRun.keys);
+  // Each file is right by itself: only together they can leave something without a key.
+  if (!keymap.ok) return err(keymap.error.map(({ message, hint = '' }) => `keys: ${message}: ${hint}`).join('\n'));
   const theme = wantsColour(options.color) ? (ofRun.theme ?? own.value.theme ?? terminalTheme()) : 'mono';
   return ok({ keymap: keymap.value, theme });
 }
@@ -45,7 +47,8 @@ async function readOwn(): Promise<Result<DashboardWishes, string>> {
     return err(`${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
   const { parseDashboardWishes } = await import('../supervisor/config/parse.ts');
-  return parseDashboardWishes(file, text);
+  const { wishes, problems } = parseDashboardWishes(file, text, keyProblems);
+  return problems.length > 0 ? err(problems.map(formatProblem).join('\n')) : ok(wishes);
 }
 
 /** COLORFGBG, where a terminal sets it, ends with the number of its background colour: 7 and 15 are light. */

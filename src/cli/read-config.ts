@@ -6,7 +6,7 @@ import { err, ok } from '../base/result.ts';
 import type { Known } from '../supervisor/config/parse.ts';
 import type { Config } from '../supervisor/config/settings.ts';
 import { emptyConfig } from '../supervisor/config/settings.ts';
-import { keymapOf } from '../ui/input/keymap.ts';
+import { keyProblems } from '../ui/input/keymap.ts';
 import { exitCode } from './exit-codes.ts';
 import type { Say } from './read-procfile.ts';
 import { complain, printProblems } from './read-procfile.ts';
@@ -34,11 +34,7 @@ export async function readConfig(options: Options, known: Known, say: Say = comp
   }
   // Loaded only here: a run without a config file does not pay for the parsers.
   const { parseConfig } = await import('../supervisor/config/parse.ts');
-  const { config, problems } = parseConfig(file, text, known);
+  const { config, problems } = parseConfig(file, text, known, keyProblems);
   printProblems(problems, say);
-  if (problems.length > 0) return err(exitCode.usage);
-  const keys = keymapOf(config.dashboard.keys);
-  if (keys.ok) return ok(config);
-  say(`${file}: ${keys.error}`);
-  return err(exitCode.usage);
+  return problems.length > 0 ? err(exitCode.usage) : ok(config);
 }

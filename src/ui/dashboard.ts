@@ -4,8 +4,9 @@ import { unreachable } from '../base/assert.ts';
 import type { Observation } from '../supervisor/observe/model.ts';
 import type { FrameInput } from './frame.tsx';
 import { Frame } from './frame.tsx';
+import { everywhere } from './input/bindings.ts';
 import type { InputEvent, MouseEvent } from './input/event.ts';
-import type { Binding, Keymap } from './input/keymap.ts';
+import type { Keymap } from './input/keymap.ts';
 import { InputParser } from './input/parser.ts';
 import type { Pane, PaneHost } from './pane.ts';
 import type { DashboardAction, DashboardSource } from './source.ts';
@@ -216,8 +217,9 @@ export class Dashboard {
   }
 
   #onEvents(events: readonly InputEvent[]): void {
-    for (const event of events) {
+    for (const given of events) {
       if (this.#around === null || this.#closed || this.#away) return;
+      const event = this.#pressedInBar(given, this.#around) ?? given;
       if (this.#offeredToPane(event, this.#around.layout)) {
         this.#paneChanged();
         continue;
@@ -235,6 +237,14 @@ export class Dashboard {
     this.#paint();
   }
 
+  /** The key that a click on the key bar stands for; null if it is no such thing. */
+  #pressedInBar(event: InputEvent, { layout, keyBar }: Surroundings): InputEvent | null {
+    if (event.type !== 'mouse' || event.action !== 'press' || event.button !== 'left') return null;
+    if (event.row !== layout.keys.row || this.#state.dialog !== null || this.#pane?.typing === true) return null;
+    const hit = keyBar.find((one) => event.column >= one.from && event.column < one.to);
+    return hit === undefined ? null : { type: 'key', key: hit.key, text: '' };
+  }
+
   /** True if the log pane had a use for it. */
   #offeredToPane(event: InputEvent, layout: Layout): boolean {
     const pane = this.#pane;
@@ -243,9 +253,9 @@ export class Dashboard {
     const focused = this.#state.focus === 'logs';
     switch (event.type) {
       case 'key': {
-        if (!focused || event.key === 'ctrl-c') return false;
         const binding = this.#options.keymap.bindingOf(event.key);
-        if (!pane.typing && binding !== null && beforePane.includes(binding)) return false;
+        if (!focused || (event.key === 'ctrl-c' && binding === 'quit')) return false;
+        if (!pane.typing && binding !== null && everywhere.includes(binding)) return false;
         return pane.key(event);
       }
       case 'paste':
@@ -326,18 +336,3 @@ export class Dashboard {
     }
   }
 }
-
-/** What these do they do wherever the focus is. */
-const beforePane: readonly Binding[] = [
-  'quit',
-  'help',
-  'palette',
-  'overview',
-  'leadership',
-  'links',
-  'logs',
-  'focus-next',
-  'focus-previous',
-  'suspend',
-  'redraw',
-];

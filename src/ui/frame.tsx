@@ -97,7 +97,7 @@ export class Frame {
     screen.put(layout.keys, bars.keys);
     let helpScrollMax = 0;
     if (state.dialog !== null) {
-      const view = dialogView(state.dialog, observation, keymap, pane?.keys ?? [], layout);
+      const view = dialogView(state.dialog, observation, keymap, pane !== null, layout);
       const rows = this.#draw('dialog', view, () => <DialogBox view={view} />, view, theme);
       screen.lay(rows, view);
       helpScrollMax = view.scrollMax;
@@ -129,10 +129,10 @@ export class Frame {
     { observation, state, theme }: Place,
     { width, header, status, keys }: Layout,
   ): { header: readonly string[]; status: readonly string[]; keys: readonly string[]; hits: KeyBarView['hits'] } {
-    const { keymap, pane } = this.#setting;
+    const { keymap } = this.#setting;
     const command = state.lastAction === null ? null : commandText(state.lastAction);
-    const copyKey = keyText(keymap.keysOf('copy')[0] ?? 'y');
-    const bar = keyBarView(state.focus, keymap, pane?.keys ?? [], width);
+    const copyKey = keymap.keysOf('copy').slice(0, 1).map(keyText)[0] ?? null;
+    const bar = keyBarView(state.focus, keymap, width);
     const line = (name: string, text: Line, rect: Rect) =>
       this.#draw(name, text, () => <LineText line={text} width={rect.width} />, rect, theme);
     return {

@@ -9,13 +9,13 @@ export interface OpenOptions extends Omit<DashboardOptions, 'pane'> {
 }
 
 export function openDashboard({ environment, ...options }: OpenOptions): Dashboard {
-  const { source } = options;
+  const { source, keymap } = options;
   const dashboard = new Dashboard({
     ...options,
     pane: (host) => {
       if (source.history === null) return null;
       const processes = () => source.observation().processes;
-      return new LogPane({ folder: source.history.folder, host, processes, now: Date.now, environment });
+      return new LogPane({ folder: source.history.folder, host, keymap, processes, now: Date.now, environment });
     },
   });
   dashboard.open();

@@ -13,13 +13,11 @@ export interface Pane {
   rows(width: number, height: number, theme: Theme): readonly string[];
   /** For the border of the pane, asked for after the rows, `width` columns at most: what is shown, filters, n/N of the search, "12 new lines". */
   status(width: number, theme: Theme): string;
-  /** Its keys and what they do, for help and the key bar: most important first. */
-  readonly keys: readonly PaneKey[];
   /** All keys but Ctrl-C go to it now, because a text is being typed. */
   readonly typing: boolean;
   /**
-   * A key while it has the focus, before the dashboard looks at it; those that quit, show help or the palette, choose a view (1 to 4) or
-   * move the focus (tab) do not come unless it is `typing`. False if it has no use for it: then it is the dashboard's.
+   * A key while it has the focus, before the dashboard looks at it; those that do the same everywhere do
+   * not come unless it is `typing`. False if it has no use for it: then it is the dashboard's.
    */
   key(event: KeyEvent): boolean;
   /** Row and column are the pane's own, from 0. False if it has no use for it. */
@@ -29,13 +27,6 @@ export interface Pane {
   /** Takes in what has come; true if rows or status would look different now. Called at most some times a second. */
   tick(): boolean;
   close(): void;
-}
-
-export interface PaneKey {
-  /** As KeyEvent names it. */
-  readonly key: string;
-  /** In one or two words: "search". */
-  readonly label: string;
 }
 
 /** What a pane can ask of the dashboard around it. */

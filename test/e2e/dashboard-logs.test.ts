@@ -82,4 +82,22 @@ describe('the log pane in a terminal', () => {
     screen.type('g');
     await screen.shows(/line 1 of many/);
   });
+
+  it('takes keys from clusterctl.yaml, and shows them in help and bar', async () => {
+    const keys = 'log-search: ctrl-f, log-one: [tab, "."], focus-next: f6, text-enter: f2';
+    writeFileSync(join(cwd, 'clusterctl.yaml'), `keys: { ${keys} }\n`);
+    const screen = open();
+    await screen.shows(/line 999 of many/);
+    screen.type('4');
+    await screen.shows(/ \^F search/);
+    screen.type('/');
+    screen.type('\x06 5[0-4] of\x1bOQ');
+    await screen.shows(/\/ 5\[0-4\] of 5 of 5/);
+    screen.type('\t');
+    await screen.shows(/ · many/);
+    screen.type('?');
+    await screen.shows(/Help/);
+    screen.type(' '.repeat(4));
+    await screen.shows(/\^F +Search the whole history/);
+  });
 });

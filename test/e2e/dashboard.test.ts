@@ -195,10 +195,11 @@ describe('the dashboard', () => {
     terminal.type('\x13');
     expect(await terminal.ended).toBe(0); // nothing runs any more
 
-    writeFileSync(join(cwd, 'clusterctl.yaml'), 'keys: { stopp: x }\n');
+    writeFileSync(join(cwd, 'clusterctl.yaml'), 'keys:\n  stopp: x\n  log-next: u\n  log-mark: [u]\n');
     const refused = open(['start'], small);
-    await refused.ended;
-    expect(refused.bytes).toMatch(/keys: there is nothing called stopp/);
+    expect(await refused.ended).toBe(2);
+    expect(refused.bytes).toContain('clusterctl.yaml:2:3: keys: there is nothing called stopp (known are stop)');
+    expect(refused.bytes).toContain('clusterctl.yaml:4:14: keys: u cannot be both log-next and log-mark');
   });
 
   it('goes to the shell and comes back', async () => {

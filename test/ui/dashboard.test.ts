@@ -11,9 +11,12 @@ import { err, ok } from '../../src/base/result.ts';
 import type { Observation } from '../../src/supervisor/observe/model.ts';
 import type { DashboardOptions } from '../../src/ui/dashboard.ts';
 import { Dashboard } from '../../src/ui/dashboard.ts';
-import { keymapOf } from '../../src/ui/input/keymap.ts';
+import type { KeyEvent } from '../../src/ui/input/event.ts';
+import type { Pane } from '../../src/ui/pane.ts';
+import type { DashboardAction } from '../../src/ui/source.ts';
 import { plainText } from '../../src/ui/terminal/ansi.ts';
 import { enterSequence, leaveSequence, Terminal } from '../../src/ui/terminal/terminal.ts';
+import { keymap, keymapWith } from './keymap.ts';
 import { calm, leaderKilled } from './observations.ts';
 
 let folder: string;
@@ -48,9 +51,23 @@ class FakeInput extends EventEmitter {
   }
 }
 
-function open(changes: Partial<DashboardOptions['source']>, onFailed: (error: unknown) => void = () => {}) {
-  const keymap = keymapOf({});
-  if (!keymap.ok) throw new Error(keymap.error);
+const quietPane: Pane = {
+  typing: false,
+  rows: () => [],
+  status: () => '',
+  key: () => false,
+  mouse: () => false,
+  paste: () => false,
+  tick: () => false,
+  close: () => {},
+};
+
+function open(
+  changes: Partial<DashboardOptions['source']>,
+  onFailed: (error: unknown) => void = () => {},
+  pane: Pane | null = null,
+  keys = keymap,
+) {
   const input = new FakeInput();
   const output = Object.assign(new EventEmitter(), { fd: descriptor, columns: 80, rows: 24 });
   let quits = 0;
@@ -63,12 +80,12 @@ function open(changes: Partial<DashboardOptions['source']>, onFailed: (error: un
       act: async () => ok('done'),
       ...changes,
     },
-    keymap: keymap.value,
+    keymap: keys,
     theme: 'mono',
     // Of both streams the dashboard uses what the stand-ins have.
     input: input as unknown as ReadStream,
     output: output as unknown as WriteStream & { fd: number },
-    pane: () => null,
+    pane: () => pane,
     offsetMinutes: 0,
     onQuit: () => quits++,
     onFailed,
@@ -125,6 +142,33 @@ describe('the dashboard', () => {
     now = leaderKilled;
     input.emit('data', Buffer.from('s'));
     expect(done).toEqual([['run', 'start', 'etcd1']]);
+  });
+
+  it('presses keys of the bar that are clicked on, those of the log pane too', () => {
+    const done: (readonly string[])[] = [];
+    const keys: string[] = [];
+    const pane = { ...quietPane, key: ({ key }: KeyEvent) => keys.push(key) > 0 };
+    const act = async ({ words }: DashboardAction) => {
+      done.push(words);
+      return ok('');
+    };
+    const { input } = open({ act }, () => {}, pane);
+    const click = (column: number) => input.emit('data', Buffer.from(`\x1b[<0;${column};24M\x1b[<0;${column};24m`));
+    click(3);
+    expect(done).toEqual([['fault', 'kill', 'etcd1']]);
+    input.emit('data', Buffer.from('4'));
+    click(3);
+    expect(keys).toEqual(['/']);
+    click(79);
+    expect(keys).toEqual(['/']);
+  });
+
+  it('gives a log pane Ctrl-C where that does not quit', () => {
+    const keys: string[] = [];
+    const pane = { ...quietPane, key: ({ key }: KeyEvent) => keys.push(key) > 0 };
+    const { input, quits } = open({}, () => {}, pane, keymapWith({ quit: 'q', 'log-copy': 'ctrl-c' }));
+    input.emit('data', Buffer.from('4\x03'));
+    expect([keys, quits()]).toEqual([['ctrl-c'], 0]);
   });
 
   it('tells of each wish to quit, and stays', () => {

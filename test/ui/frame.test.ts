@@ -4,17 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Observation } from '../../src/supervisor/observe/model.ts';
 import { Frame } from '../../src/ui/frame.tsx';
-import { keymapOf } from '../../src/ui/input/keymap.ts';
 import type { Pane } from '../../src/ui/pane.ts';
 import { plainText, visibleWidth } from '../../src/ui/terminal/ansi.ts';
 import { themeNames } from '../../src/ui/theme.ts';
 import type { UiState } from '../../src/ui/view-model/ui-state.ts';
 import { initialState } from '../../src/ui/view-model/ui-state.ts';
+import { keymap } from './keymap.ts';
 import { calm, healed, leaderCutOff, leaderKilled, nothingRuns } from './observations.ts';
-
-const made = keymapOf({});
-if (!made.ok) throw new Error(made.error);
-const keymap = made.value;
 
 const said = [
   '12:00:00 etcd1 | ready to serve client requests',
@@ -25,10 +21,6 @@ const said = [
 
 /** Stands in for the log pane: shows the same lines at the bottom of any rectangle. */
 const pane: Pane = {
-  keys: [
-    { key: '/', label: 'search' },
-    { key: 'f', label: 'follow' },
-  ],
   typing: false,
   rows: (width, height, theme) => {
     const shown = said.slice(-height).map((line) => theme.paint('dim', line.slice(0, width)));

@@ -3,8 +3,6 @@ import type { Document, LineCounter, Node } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, parse, parseDocument, LineCounter as YamlLineCounter } from 'yaml';
 import type { core } from 'zod';
 import { toJSONSchema } from 'zod';
-import type { Result } from '../../base/result.ts';
-import { err, ok } from '../../base/result.ts';
 import { findCycles } from '../dependency-order.ts';
 import type { Spec } from '../plan.ts';
 import type { Signal } from '../process-machine.ts';
@@ -30,14 +28,21 @@ export interface Known {
   readonly specs: readonly Pick<Spec, 'name' | 'entry'>[];
 }
 
+/** What whoever knows the keys of the dashboard has to say about those in the file. */
+export type CheckKeys = (keys: DashboardWishes['keys']) => readonly {
+  readonly name: string;
+  /** Which key of its list; null: all that is said there. */
+  readonly index: number | null;
+  readonly target: 'key' | 'value';
+  readonly message: string;
+  readonly hint?: string;
+}[];
+
 /** Never throws on user input. Names in the file are checked against `known`. */
-export function parseConfig(file: string, text: string, known: Known): ParsedConfig {
+export function parseConfig(file: string, text: string, known: Known, checkKeys: CheckKeys = () => []): ParsedConfig {
   const lines = new YamlLineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
-  const problemAt = (offset: number, code: string, message: string, hint?: string): Problem => {
-    const { line, column } = position(text, lines, offset);
-    return { file, line, column, severity: 'error', code, message, ...(hint !== undefined && { hint }) };
-  };
+  const problemAt = problemsIn(file, text, lines);
   const failed = (problems: readonly Problem[]): ParsedConfig => ({ config: emptyConfig, problems });
   if (document.errors.length > 0) {
     return failed(document.errors.map((error) => problemAt(error.pos[0], 'yaml', error.message)));
@@ -62,7 +67,11 @@ export function parseConfig(file: string, text: string, known: Known): ParsedCon
     );
   }
   const config = toConfig(checked.data);
-  const complaints = [...unknownNames(config, known), ...cycles(config, known)];
+  const complaints = [
+    ...unknownNames(config, known),
+    ...cycles(config, known),
+    ...wrongKeys(config.dashboard, checkKeys),
+  ];
   if (complaints.length === 0) return { config, problems: [] };
   return failed(
     complaints.map(({ path, target, message, hint }) =>
@@ -71,15 +80,36 @@ export function parseConfig(file: string, text: string, known: Known): ParsedCon
   );
 }
 
-/** The user's own file, for all runs. The error names the file and all that is wrong with it. */
-export function parseDashboardWishes(file: string, text: string): Result<DashboardWishes, string> {
-  const document = parseDocument(text, { prettyErrors: false });
+/** The user's own file, for all runs. No wishes if there are problems. */
+export function parseDashboardWishes(
+  file: string,
+  text: string,
+  checkKeys: CheckKeys,
+): { readonly wishes: DashboardWishes; readonly problems: readonly Problem[] } {
+  const lines = new YamlLineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const problemAt = problemsIn(file, text, lines);
+  const failed = (problems: readonly Problem[]) => ({ wishes: emptyConfig.dashboard, problems });
   const [broken] = document.errors;
-  if (broken !== undefined) return err(`${file}: ${broken.message}`);
+  if (broken !== undefined) return failed([problemAt(broken.pos[0], 'yaml', broken.message)]);
   const checked = userSchema.safeParse(document.toJS() ?? {});
-  if (checked.success) return ok(toWishes(checked.data));
-  const problems = checked.error.issues.flatMap((issue) => complaintsOf(issue, []));
-  return err(problems.map(({ path, message }) => `${file}: ${pathText(path)}${message}`).join('\n'));
+  if (!checked.success) {
+    const complaints = checked.error.issues.flatMap((issue) => complaintsOf(issue, []));
+    return failed(
+      complaints.map(({ path, key, message }) => {
+        const offset = key === null ? offsetOf(document, path, 'value') : offsetOf(document, [...path, key], 'key');
+        return problemAt(offset, 'config', `${pathText(path)}${message}`);
+      }),
+    );
+  }
+  const wishes = toWishes(checked.data);
+  const complaints = [...wrongKeys(wishes, checkKeys)];
+  if (complaints.length === 0) return { wishes, problems: [] };
+  return failed(
+    complaints.map(({ path, target, message, hint }) =>
+      problemAt(offsetOf(document, path, target), 'config', message, hint),
+    ),
+  );
 }
 
 /** Any YAML, such as a config file of etcd. Throws where it is none. */
@@ -174,11 +204,26 @@ function* cycles(config: Config, { specs }: Known): Generator<Pointed> {
     const owner = (config.processes.get(first)?.dependsOn.length ?? 0) > 0 ? first : entry;
     const path = ['processes', owner, 'dependsOn'];
     const chain = [...cycle, first].join(' waits for ');
-    yield { path, target: 'value', message: `${owner}.dependsOn: none of them could start: ${chain}` };
+    const message = `${owner}.dependsOn: none of them could start: ${chain}`;
+    yield { path, target: 'value', message, hint: 'take one of these out' };
+  }
+}
+
+function* wrongKeys({ keys }: DashboardWishes, checkKeys: CheckKeys): Generator<Pointed> {
+  for (const { name, index, target, message, hint } of checkKeys(keys)) {
+    const path = index === null ? ['keys', name] : ['keys', name, index];
+    yield { path, target, message: `keys: ${message}`, ...(hint !== undefined && { hint }) };
   }
 }
 
 // Positions
+
+function problemsIn(file: string, text: string, lines: LineCounter) {
+  return (offset: number, code: string, message: string, hint?: string): Problem => {
+    const { line, column } = position(text, lines, offset);
+    return { file, line, column, severity: 'error', code, message, ...(hint !== undefined && { hint }) };
+  };
+}
 
 /** Where the value at `path` begins, or its key; where there is none, what is nearest above it. */
 function offsetOf(document: Document, path: Path, target: 'key' | 'value'): number {

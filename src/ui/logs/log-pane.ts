@@ -3,8 +3,12 @@
  * that leave the thread to others.
  */
 
+import { unreachable } from '../../base/assert.ts';
+import type { AnyBinding, LogBinding } from '../input/bindings.ts';
 import type { KeyEvent, MouseEvent } from '../input/event.ts';
-import type { Pane, PaneHost, PaneKey } from '../pane.ts';
+import type { Keymap } from '../input/keymap.ts';
+import { keyText } from '../input/keymap.ts';
+import type { Pane, PaneHost } from '../pane.ts';
 import { commandText } from '../source.ts';
 import type { Theme } from '../theme.ts';
 import { levelFilters } from './level.ts';
@@ -25,6 +29,7 @@ export interface LogPaneOptions {
   /** Of the history, as HistoryReader reads it. */
   readonly folder: string;
   readonly host: PaneHost;
+  readonly keymap: Keymap;
   /** The processes whose lines are shown, in order; those that come later are behind the others. */
   readonly processes: () => readonly { readonly name: string; readonly colourIndex: number }[];
   /** Unix ms. */
@@ -43,33 +48,7 @@ const catchUpDrawMs = 100;
 const bufferBytes = 1024 * 1024;
 const wheelRows = 3;
 
-const keys: readonly PaneKey[] = [
-  { key: '/', label: 'search' },
-  { key: 'n', label: 'next' },
-  { key: 'N', label: 'previous' },
-  { key: 'f', label: 'follow' },
-  { key: 'b', label: 'processes' },
-  { key: 'e', label: 'level' },
-  { key: '&', label: 'filter' },
-  { key: 'w', label: 'wrap' },
-  { key: 'v', label: 'select' },
-  { key: 'c', label: 'copy' },
-  { key: 'Y', label: 'copy command' },
-  { key: 'm', label: 'mark' },
-  { key: 'o', label: 'pager' },
-  { key: 'T', label: 'to a time' },
-  { key: 'g', label: 'oldest' },
-  { key: 'G', label: 'newest' },
-  { key: '.', label: 'one process' },
-  { key: 'i', label: 'ignore case' },
-  { key: 'j', label: 'JSON' },
-  { key: 'C', label: 'clear' },
-  { key: '[', label: 'mark above' },
-  { key: ']', label: 'mark below' },
-];
-
 export class LogPane implements Pane {
-  readonly keys = keys;
   readonly #options: LogPaneOptions;
   readonly #cache = new PageCache();
   readonly #view = new LogView();
@@ -150,9 +129,17 @@ export class LogPane implements Pane {
     return query.ok ? '' : query.error;
   }
 
+  /** The key that is named where there is room for one. */
+  #shown(binding: AnyBinding): string | null {
+    const [key] = this.#options.keymap.keysOf(binding);
+    return key === undefined ? null : keyText(key);
+  }
+
   #hint({ kind, ignoreCase }: Prompt): string {
     if (kind === 'time') return timeHint;
-    return ignoreCase ? 'a pattern, in any case (alt-c)' : 'a pattern (alt-c: in any case)';
+    const key = this.#shown('text-case');
+    if (key === null) return ignoreCase ? 'a pattern, in any case' : 'a pattern';
+    return ignoreCase ? `a pattern, in any case (${key})` : `a pattern (${key}: in any case)`;
   }
 
   status(width: number, theme: Theme): string {
@@ -241,71 +228,158 @@ export class LogPane implements Pane {
       return true;
     }
     this.#note = '';
-    if (this.#view.isSelecting && this.#selectionKey(event.key)) return true;
-    return this.#move(event.key) || this.#change(event.key) || this.#act(event.key);
+    const binding = this.#options.keymap.logBindingOf(event.key);
+    if (this.#view.isSelecting && this.#selectionKey(event.key, binding)) return true;
+    return binding !== null && this.#do(binding);
   }
 
-  #selectionKey(key: string): boolean {
-    if (key === 'up') this.#view.extend(-1);
-    else if (key === 'down') this.#view.extend(1);
-    else if (key === 'enter') this.#copy();
+  #selectionKey(key: string, binding: LogBinding | null): boolean {
+    if (binding === 'log-up') this.#view.extend(-1);
+    else if (binding === 'log-down') this.#view.extend(1);
+    else if (this.#options.keymap.dialogBindingOf(key) === 'dialog-accept') this.#copy();
     else return false;
     return true;
   }
 
-  #move(key: string): boolean {
+  /** False if there is nothing that it could do now. */
+  #do(binding: LogBinding): boolean {
+    switch (binding) {
+      case 'log-up':
+      case 'log-down':
+      case 'log-page-up':
+      case 'log-page-down':
+      case 'log-left':
+      case 'log-right':
+      case 'log-oldest':
+      case 'log-newest':
+      case 'log-follow':
+      case 'log-mark-above':
+      case 'log-mark-below':
+        this.#move(binding);
+        return true;
+      case 'log-next':
+      case 'log-previous':
+        this.#want(binding === 'log-next' ? 1 : -1);
+        return true;
+      case 'log-wrap':
+      case 'log-raw':
+      case 'log-level':
+      case 'log-case':
+      case 'log-one':
+      case 'log-one-back':
+      case 'log-mark':
+      case 'log-clear':
+        this.#change(binding);
+        this.#continue();
+        return true;
+      case 'log-search':
+        this.#ask('search');
+        return true;
+      case 'log-filter':
+        this.#ask('filter');
+        return true;
+      case 'log-time':
+        this.#ask('time');
+        return true;
+      case 'log-switch':
+        this.#chooser = new ProcessChooser(this.#options.keymap);
+        return true;
+      case 'log-select':
+        this.#view.select();
+        return true;
+      case 'log-copy':
+        this.#copy();
+        return true;
+      case 'log-copy-command':
+        this.#copyCommand();
+        return true;
+      case 'log-pager':
+        this.#openPager();
+        return true;
+      case 'log-back':
+        return this.#escape();
+      default:
+        return unreachable(binding);
+    }
+  }
+
+  #move(binding: MoveBinding): void {
     const view = this.#view;
-    if (key === 'up') view.scroll(-1);
-    else if (key === 'down') view.scroll(1);
-    else if (key === 'page-up' || key === 'ctrl-b') view.page(-1);
-    else if (key === 'page-down' || key === 'ctrl-f') view.page(1);
-    else if (key === 'home' || key === 'g') view.home();
-    else if (key === 'end' || key === 'G') view.follow();
-    else if (key === 'left') view.side(-1);
-    else if (key === 'right') view.side(1);
-    else if (key === 'f' || key === 'space') {
-      if (view.isFollowing) view.pause();
-      else view.follow();
-    } else if (key === 'n') this.#want(1);
-    else if (key === 'N') this.#want(-1);
-    else if (key === '[' || key === ']') {
-      if (!view.jumpToMark(key === ']' ? 1 : -1)) this.#note = key === ']' ? 'no mark below' : 'no mark above';
-    } else return false;
-    return true;
+    switch (binding) {
+      case 'log-up':
+        view.scroll(-1);
+        return;
+      case 'log-down':
+        view.scroll(1);
+        return;
+      case 'log-page-up':
+        view.page(-1);
+        return;
+      case 'log-page-down':
+        view.page(1);
+        return;
+      case 'log-left':
+        view.side(-1);
+        return;
+      case 'log-right':
+        view.side(1);
+        return;
+      case 'log-oldest':
+        view.home();
+        return;
+      case 'log-newest':
+        view.follow();
+        return;
+      case 'log-follow':
+        if (view.isFollowing) view.pause();
+        else view.follow();
+        return;
+      case 'log-mark-above':
+        if (!view.jumpToMark(-1)) this.#note = 'no mark above';
+        return;
+      case 'log-mark-below':
+        if (!view.jumpToMark(1)) this.#note = 'no mark below';
+        return;
+      default:
+        unreachable(binding);
+    }
   }
 
-  #change(key: string): boolean {
+  #change(binding: ChangeBinding): void {
     const { lines } = this.#view;
-    if (key === 'w') this.#view.toggleWrap();
-    else if (key === 'j') this.#view.toggleRaw();
-    else if (key === 'e')
-      lines.level = levelFilters[(levelFilters.indexOf(lines.level) + 1) % levelFilters.length] ?? 'all';
-    else if (key === 'i') this.#toggleCase();
-    else if (key === '.' || key === ',') this.#showNext(key === '.' ? 1 : -1);
-    else if (key === 'm' || key === 'M') this.#view.mark(this.#options.now());
-    else if (key === 'C') this.#clear();
-    else if (key === 'escape') return this.#escape();
-    else return false;
-    this.#continue();
-    return true;
-  }
-
-  #act(key: string): boolean {
-    if (key === '/') this.#ask('search');
-    else if (key === '&') this.#ask('filter');
-    else if (key === 'T') this.#ask('time');
-    else if (key === 'b') this.#chooser = new ProcessChooser();
-    else if (key === 'v') this.#view.select();
-    else if (key === 'c' || key === 'y') this.#copy();
-    else if (key === 'Y') this.#copyCommand();
-    else if (key === 'o') this.#openPager();
-    else return false;
-    return true;
+    switch (binding) {
+      case 'log-wrap':
+        this.#view.toggleWrap();
+        return;
+      case 'log-raw':
+        this.#view.toggleRaw();
+        return;
+      case 'log-level':
+        lines.level = levelFilters[(levelFilters.indexOf(lines.level) + 1) % levelFilters.length] ?? 'all';
+        return;
+      case 'log-case':
+        this.#toggleCase();
+        return;
+      case 'log-one':
+        this.#showNext(1);
+        return;
+      case 'log-one-back':
+        this.#showNext(-1);
+        return;
+      case 'log-mark':
+        this.#view.mark(this.#options.now());
+        return;
+      case 'log-clear':
+        this.#clear();
+        return;
+      default:
+        unreachable(binding);
+    }
   }
 
   #ask(kind: PromptKind): void {
     const text = kind === 'filter' ? (this.#view.lines.filter?.pattern ?? '') : '';
-    this.#prompt = new Prompt(kind, text, this.#ignoreCase, this.#remembered[kind]);
+    this.#prompt = new Prompt(this.#options.keymap, kind, text, this.#ignoreCase, this.#remembered[kind]);
   }
 
   #promptKey(prompt: Prompt, event: KeyEvent): void {
@@ -354,7 +428,8 @@ export class LogPane implements Pane {
 
   #want(direction: 1 | -1): void {
     if (this.#view.lines.search === null) {
-      this.#note = 'nothing is searched for: / begins a search';
+      const key = this.#shown('log-search');
+      this.#note = `nothing is searched for${key === null ? '' : `: ${key} begins a search`}`;
       return;
     }
     this.#wanted = direction;
@@ -388,7 +463,8 @@ export class LogPane implements Pane {
     const { lines } = this.#view;
     if (lines.isCleared) lines.unclear();
     else lines.clear();
-    this.#note = lines.isCleared ? 'cleared: C again brings all back' : '';
+    const key = this.#shown('log-clear');
+    this.#note = !lines.isCleared ? '' : key === null ? 'cleared' : `cleared: ${key} again brings all back`;
     this.#view.follow();
   }
 
@@ -473,6 +549,25 @@ export class LogPane implements Pane {
     if (this.#turn === null) this.#advance();
   }
 }
+
+type MoveBinding = Extract<
+  LogBinding,
+  | 'log-up'
+  | 'log-down'
+  | 'log-page-up'
+  | 'log-page-down'
+  | 'log-left'
+  | 'log-right'
+  | 'log-oldest'
+  | 'log-newest'
+  | 'log-follow'
+  | 'log-mark-above'
+  | 'log-mark-below'
+>;
+type ChangeBinding = Extract<
+  LogBinding,
+  'log-wrap' | 'log-raw' | 'log-level' | 'log-case' | 'log-one' | 'log-one-back' | 'log-mark' | 'log-clear'
+>;
 
 const wrappedNote = { 1: 'on from the oldest', [-1]: 'on from the newest' } as const;
 

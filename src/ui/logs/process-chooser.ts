@@ -1,6 +1,10 @@
 /** A row in which processes are switched on and off. Pure. */
+import { unreachable } from '../../base/assert.ts';
 import { displayWidth } from '../../supervisor/display-width.ts';
+import { switchBindings } from '../input/bindings.ts';
 import type { KeyEvent } from '../input/event.ts';
+import type { Keymap } from '../input/keymap.ts';
+import { keyText } from '../input/keymap.ts';
 import type { Theme } from '../theme.ts';
 import { processStyle } from '../theme.ts';
 import { cutText } from './prompt.ts';
@@ -11,25 +15,55 @@ interface Named {
   readonly colourIndex: number;
 }
 
-const help = 'space: on/off  o: only  a: all  enter';
-
 export class ProcessChooser {
+  readonly #keymap: Keymap;
   #at = 0;
+
+  constructor(keymap: Keymap) {
+    this.#keymap = keymap;
+  }
 
   key({ key }: KeyEvent, lines: ShownLines): 'done' | 'open' {
     const names = lines.processes.map(({ history }) => history.name);
     const name = names[this.#at] ?? '';
-    if (key === 'enter' || key === 'escape' || key === 'b' || key === 'ctrl-c') return 'done';
-    if (key === 'left' || key === 'up') this.#at = Math.max(0, this.#at - 1);
-    else if (key === 'right' || key === 'down' || key === 'tab') this.#at = Math.min(names.length - 1, this.#at + 1);
-    else if (key === 'space') lines.hidden = toggled(lines.hidden, name);
-    else if (key === 'o') lines.hidden = new Set(names.filter((other) => other !== name));
-    else if (key === 'a' || key === '0') lines.hidden = new Set();
-    else if (/^[1-9]$/.test(key) && Number(key) <= names.length) {
-      this.#at = Number(key) - 1;
-      lines.hidden = toggled(lines.hidden, names[this.#at] ?? '');
+    const binding = this.#keymap.switchBindingOf(key);
+    switch (binding) {
+      case 'switch-done':
+        return 'done';
+      case 'switch-previous':
+        this.#at = Math.max(0, this.#at - 1);
+        break;
+      case 'switch-next':
+        this.#at = Math.min(names.length - 1, this.#at + 1);
+        break;
+      case 'switch-toggle':
+        lines.hidden = toggled(lines.hidden, name);
+        break;
+      case 'switch-only':
+        lines.hidden = new Set(names.filter((other) => other !== name));
+        break;
+      case 'switch-all':
+        lines.hidden = new Set();
+        break;
+      case null:
+        if (/^[1-9]$/.test(key) && Number(key) <= names.length) {
+          this.#at = Number(key) - 1;
+          lines.hidden = toggled(lines.hidden, names[this.#at] ?? '');
+        }
+        break;
+      default:
+        unreachable(binding);
     }
     return 'open';
+  }
+
+  /** Its keys, as far as they have any. */
+  get #help(): string {
+    const parts = (['switch-toggle', 'switch-only', 'switch-all', 'switch-done'] as const).flatMap((name) => {
+      const [key] = this.#keymap.keysOf(name);
+      return key === undefined ? [] : [`${keyText(key)} ${switchBindings[name].label}`];
+    });
+    return parts.join('  ');
   }
 
   row(width: number, processes: readonly Named[], hidden: ReadonlySet<string>, theme: Theme): string {
@@ -55,9 +89,9 @@ export class ProcessChooser {
       row += ' '.repeat(gap) + theme.paint(style, shown);
       used += gap + displayWidth(shown);
     }
-    return used + 2 + help.length > width
-      ? row
-      : `${row}${' '.repeat(width - used - help.length)}${theme.paint('dim', help)}`;
+    const help = this.#help;
+    const left = width - used - displayWidth(help);
+    return left < 2 ? row : `${row}${' '.repeat(left)}${theme.paint('dim', help)}`;
   }
 }
 

@@ -1,6 +1,8 @@
 /** A line of text that is being typed at the bottom of the pane. Pure. */
+import { unreachable } from '../../base/assert.ts';
 import { displayWidth } from '../../supervisor/display-width.ts';
 import type { KeyEvent } from '../input/event.ts';
+import type { Keymap } from '../input/keymap.ts';
 import type { Theme } from '../theme.ts';
 import { styledLine } from './styled-line.ts';
 
@@ -15,13 +17,15 @@ const rememberedMax = 50;
 export class Prompt {
   readonly kind: PromptKind;
   ignoreCase: boolean;
+  readonly #keymap: Keymap;
   readonly #remembered: readonly string[];
   /** Characters, as they are typed. */
   #before: string[];
   #after: string[] = [];
   #recalled = -1;
 
-  constructor(kind: PromptKind, text: string, ignoreCase: boolean, remembered: readonly string[]) {
+  constructor(keymap: Keymap, kind: PromptKind, text: string, ignoreCase: boolean, remembered: readonly string[]) {
+    this.#keymap = keymap;
     this.kind = kind;
     this.ignoreCase = ignoreCase;
     this.#remembered = remembered;
@@ -39,21 +43,52 @@ export class Prompt {
 
   /** What a key does to it; `enter` and `escape` are for whoever asked. */
   key({ key, text }: KeyEvent): 'enter' | 'escape' | 'typed' {
-    if (key === 'enter' || key === 'escape') return key;
-    if (key === 'ctrl-c') return 'escape';
-    if (key === 'alt-c') this.ignoreCase = !this.ignoreCase;
-    else if (key === 'backspace') {
-      if (this.text === '') return 'escape';
-      this.#before.pop();
-    } else if (key === 'delete') this.#after.shift();
-    else if (key === 'left') this.#after.unshift(...this.#before.splice(-1));
-    else if (key === 'right') this.#before.push(...this.#after.splice(0, 1));
-    else if (key === 'home' || key === 'ctrl-a') this.#after.unshift(...this.#before.splice(0));
-    else if (key === 'end' || key === 'ctrl-e') this.#before.push(...this.#after.splice(0));
-    else if (key === 'ctrl-u') this.#before = [];
-    else if (key === 'ctrl-w') this.#before = [...this.#before.join('').replace(/\S*\s*$/u, '')];
-    else if (key === 'up' || key === 'down') this.#recall(key === 'up' ? 1 : -1);
-    else this.type(text);
+    const binding = this.#keymap.textBindingOf(key);
+    switch (binding) {
+      case 'text-enter':
+        return 'enter';
+      case 'text-cancel':
+        return 'escape';
+      case 'text-erase':
+        if (this.text === '') return 'escape';
+        this.#before.pop();
+        break;
+      case 'text-delete':
+        this.#after.shift();
+        break;
+      case 'text-erase-word':
+        this.#before = [...this.#before.join('').replace(/\S*\s*$/u, '')];
+        break;
+      case 'text-erase-all':
+        this.#before = [];
+        break;
+      case 'text-left':
+        this.#after.unshift(...this.#before.splice(-1));
+        break;
+      case 'text-right':
+        this.#before.push(...this.#after.splice(0, 1));
+        break;
+      case 'text-start':
+        this.#after.unshift(...this.#before.splice(0));
+        break;
+      case 'text-end':
+        this.#before.push(...this.#after.splice(0));
+        break;
+      case 'text-older':
+        this.#recall(1);
+        break;
+      case 'text-newer':
+        this.#recall(-1);
+        break;
+      case 'text-case':
+        this.ignoreCase = !this.ignoreCase;
+        break;
+      case null:
+        this.type(text);
+        break;
+      default:
+        unreachable(binding);
+    }
     return 'typed';
   }
 

@@ -1,6 +1,6 @@
 /** What can be done to a run at this moment: what a key asks for, and all of it for the palette. Pure. */
 import type { FaultFacts, Observation, ProcessFacts } from '../../supervisor/observe/model.ts';
-import type { Binding } from '../input/keymap.ts';
+import type { Binding } from '../input/bindings.ts';
 import type { DashboardAction } from '../source.ts';
 import { printable } from './line.ts';
 

@@ -1,8 +1,17 @@
 /** What stands around the parts: the header, titles, the status line, the key bar, help. Pure. */
 import type { Observation } from '../../supervisor/observe/model.ts';
-import type { Binding, Keymap } from '../input/keymap.ts';
-import { bindable, bindingNames, keyText } from '../input/keymap.ts';
-import type { PaneKey } from '../pane.ts';
+import type { AnyBinding, Binding, LogBinding } from '../input/bindings.ts';
+import {
+  allBindings,
+  dialogBindings,
+  logBindings,
+  namesOf,
+  screenBindings,
+  switchBindings,
+  textBindings,
+} from '../input/bindings.ts';
+import type { Keymap } from '../input/keymap.ts';
+import { keyText } from '../input/keymap.ts';
 import type { StyleName } from '../theme.ts';
 import { leadersOf } from './actions.ts';
 import { durationText } from './format.ts';
@@ -64,12 +73,16 @@ const noticeStyles: Readonly<Record<Notice['level'], StyleName>> = {
 };
 const noticeSigns: Readonly<Record<Notice['level'], string>> = { info: '·', busy: '…', done: '✓', failed: '✗' };
 
-/** What was done and what came of it; `command` is what `y` copies. */
-export function statusLine(notice: Notice | null, command: string | null, copyKey: string, width: number): Line {
-  const hint = command === null ? [] : [span(` ${copyKey} copies: `, 'dim'), span(command, 'accent'), span(' ')];
+/** What was done and what came of it; `command` is what `copyKey` copies. */
+export function statusLine(notice: Notice | null, command: string | null, copyKey: string | null, width: number): Line {
+  const hint =
+    command === null || copyKey === null
+      ? []
+      : [span(` ${copyKey} copies: `, 'dim'), span(command, 'accent'), span(' ')];
   const said =
     notice === null ? [] : [span(`${noticeSigns[notice.level]} ${printable(notice.text)}`, noticeStyles[notice.level])];
-  if (notice?.text === command) return padLine([...said, span(`  ${copyKey} copies`, 'dim')], width);
+  if (notice?.text === command)
+    return padLine(copyKey === null ? said : [...said, span(`  ${copyKey} copies`, 'dim')], width);
   if (notice !== null && command !== null && notice.text.endsWith(command)) return padLine(said, width);
   return lineWidth(said) + lineWidth(hint) + 1 <= width
     ? spread(said, hint, width)
@@ -78,10 +91,11 @@ export function statusLine(notice: Notice | null, command: string | null, copyKe
 
 export interface KeyBarView {
   readonly line: Line;
-  readonly hits: readonly { readonly from: number; readonly to: number; readonly binding: Binding }[];
+  /** The keys by their columns, for clicks. */
+  readonly hits: readonly { readonly from: number; readonly to: number; readonly key: string }[];
 }
 
-const barOf: Readonly<Record<Exclude<SectionName, 'logs'>, readonly Binding[]>> = {
+const barOf: Readonly<Record<SectionName, readonly AnyBinding[]>> = {
   members: [
     'kill',
     'pause',
@@ -98,22 +112,20 @@ const barOf: Readonly<Record<Exclude<SectionName, 'logs'>, readonly Binding[]>> 
   ],
   timeline: ['earlier', 'later', 'closer', 'wider', 'live', 'first', 'kill-leader', 'heal'],
   links: ['partition', 'delay', 'loss', 'heal', 'heal-all', 'undo'],
+  logs: namesOf(logBindings).filter(needsNaming),
 };
 /** Shown at any width, at the right end. */
 const always: readonly Binding[] = ['focus-next', 'zoom', 'palette', 'help', 'quit'];
 
-/** As many keys as there is room for, the most important first. `paneKeys`: of the log pane, if it has the focus. */
-export function keyBarView(
-  focus: SectionName,
-  keymap: Keymap,
-  paneKeys: readonly PaneKey[],
-  width: number,
-): KeyBarView {
+/** Arrows and Escape do what one expects of them. */
+function needsNaming(name: LogBinding): boolean {
+  return !/^log-(?:up|down|left|right|page-up|page-down|one-back|back)$/.test(name);
+}
+
+/** As many keys as there is room for, the most important first. */
+export function keyBarView(focus: SectionName, keymap: Keymap, width: number): KeyBarView {
   const right = always.map((binding) => keyCell(keymap, binding)).filter((one) => one !== null);
-  const own =
-    focus === 'logs'
-      ? paneKeys.map(({ key, label }): KeyCell => ({ spans: cellSpans(keyText(key), label), binding: null }))
-      : barOf[focus].map((binding) => keyCell(keymap, binding)).filter((one) => one !== null);
+  const own = barOf[focus].map((name) => keyCell(keymap, name)).filter((one) => one !== null);
   while (right.length > 2 && cellsWidth(right) > width / 3) right.shift();
   const rightWidth = cellsWidth(right);
   const left: KeyCell[] = [];
@@ -124,7 +136,7 @@ export function keyBarView(
   const leftWidth = cellsWidth(left);
   const filler = span(' '.repeat(Math.max(0, width - leftWidth - rightWidth)), 'bar');
   const line = [...left.flatMap((one) => one.spans), filler, ...right.flatMap((one) => one.spans)];
-  const hits: { from: number; to: number; binding: Binding }[] = [];
+  const hits: { from: number; to: number; key: string }[] = [];
   for (const [cells, start] of [
     [left, 0],
     [right, leftWidth + lineWidth([filler])],
@@ -132,7 +144,7 @@ export function keyBarView(
     let at = start;
     for (const cell of cells) {
       const to = at + lineWidth(cell.spans);
-      if (cell.binding !== null) hits.push({ from: at, to, binding: cell.binding });
+      hits.push({ from: at, to, key: cell.key });
       at = to;
     }
   }
@@ -141,12 +153,12 @@ export function keyBarView(
 
 interface KeyCell {
   readonly spans: Line;
-  readonly binding: Binding | null;
+  readonly key: string;
 }
 
-function keyCell(keymap: Keymap, binding: Binding): KeyCell | null {
-  const key = keymap.keysOf(binding)[0];
-  return key === undefined ? null : { spans: cellSpans(keyText(key), bindable[binding].label), binding };
+function keyCell(keymap: Keymap, binding: AnyBinding): KeyCell | null {
+  const [key] = keymap.keysOf(binding);
+  return key === undefined ? null : { spans: cellSpans(keyText(key), allBindings[binding].label), key };
 }
 
 function cellSpans(key: string, label: string): Line {
@@ -157,29 +169,35 @@ function cellsWidth(cells: readonly KeyCell[]): number {
   return cells.reduce((sum, one) => sum + lineWidth(one.spans), 0);
 }
 
-/** All keys, and what the signs mean. */
-export function helpLines(keymap: Keymap, paneKeys: readonly PaneKey[]): readonly Line[] {
-  const row = (keys: readonly string[], text: string): Line => [
-    span(padTo(keys.map(keyText).join(' '), 12), 'accent'),
-    span(text),
+/** All keys as they are, and what the signs mean. */
+export function helpLines(keymap: Keymap, hasLogs: boolean): readonly Line[] {
+  const row = (name: AnyBinding): Line => {
+    const keys = keymap.keysOf(name).map(keyText).join(' ');
+    return [span(padTo(keys === '' ? '-' : keys, helpKeysWidth), 'accent'), span(allBindings[name].help)];
+  };
+  const part = (title: string, names: readonly AnyBinding[]): readonly Line[] => [
+    [span(title, 'title')],
+    ...names.map(row),
+    [],
   ];
-  const rows = (names: readonly Binding[]) => names.map((name) => row(keymap.keysOf(name), bindable[name].help));
-  const split = bindingNames.indexOf('copy');
+  const onScreen = namesOf(screenBindings);
+  const split = onScreen.indexOf('copy');
   return [
-    [span('On the run', 'title')],
-    ...rows(bindingNames.slice(0, split)),
-    [],
-    [span('On the screen', 'title')],
-    ...rows(bindingNames.slice(split)),
-    ...(paneKeys.length === 0 ? [] : [[], [span('In the logs', 'title')] as Line]),
-    ...paneKeys.map(({ key, label }) => row([key], label)),
-    [],
+    ...part('On the run', onScreen.slice(0, split)),
+    ...part('On the screen', onScreen.slice(split)),
+    ...(hasLogs ? part('In the logs', namesOf(logBindings)) : []),
+    ...(hasLogs ? part('Switching processes on and off', namesOf(switchBindings)) : []),
+    ...part('In menus, questions and help', namesOf(dialogBindings)),
+    ...part('While a text is typed', namesOf(textBindings)),
     [span('Signs', 'title')],
-    ...signs.map(([sign, text]): Line => [span(padTo(sign, 12), 'accent'), span(text)]),
+    ...signs.map(([sign, text]): Line => [span(padTo(sign, helpKeysWidth), 'accent'), span(text)]),
     [],
     [span('Every action is shown as the command that does the same.', 'dim')],
+    [span('keys: in clusterctl.yaml gives all of them other keys.', 'dim')],
   ];
 }
+
+const helpKeysWidth = 12;
 
 const signs: readonly (readonly [string, string])[] = [
   ['★ ● ▲ △ ◇', 'leader, follower, candidate, pre-candidate, learner'],

@@ -2,8 +2,9 @@
 import { unreachable } from '../../base/assert.ts';
 import { displayWidth } from '../../supervisor/display-width.ts';
 import type { Observation } from '../../supervisor/observe/model.ts';
+import type { DialogBinding } from '../input/bindings.ts';
 import type { Keymap } from '../input/keymap.ts';
-import type { PaneKey } from '../pane.ts';
+import { keyText } from '../input/keymap.ts';
 import { commandText } from '../source.ts';
 import { helpLines } from './chrome.ts';
 import type { Line } from './line.ts';
@@ -38,27 +39,34 @@ export function dialogView(
   dialog: Dialog,
   observation: Observation,
   keymap: Keymap,
-  paneKeys: readonly PaneKey[],
+  hasLogs: boolean,
   screen: Size,
 ): DialogView {
   const width = Math.min(widthMax, screen.width - 2);
   const inner = width - dialogFrameColumns;
   const room = Math.max(1, screen.height - 2 - frameRows);
+  const shown = (name: DialogBinding) => keyText(keymap.keysOf(name)[0] ?? '-');
+  const closes = `${shown('dialog-close')} closes`;
   switch (dialog.type) {
     case 'help': {
-      const all = helpLines(keymap, paneKeys);
+      const all = helpLines(keymap, hasLogs);
       const scrollMax = Math.max(0, all.length - room);
       const first = Math.min(dialog.scroll, scrollMax);
       const lines = all.slice(first, first + room).map((line) => padLine(line, inner));
       const more = first < scrollMax ? '↓ more   ' : '';
-      return { ...sized('Help', lines, `${more}Esc closes`, width), scrollMax };
+      return { ...sized('Help', lines, `${more}${closes}`, width), scrollMax };
     }
     case 'confirm': {
       const question = wrapWords(dialog.choice.question ?? dialog.choice.label, inner).map(
         (text): Line => [span(text)],
       );
       const command: Line = [span(clip(commandText(dialog.choice.action), inner), 'accent')];
-      return sized(dialog.choice.label, [[], ...question, [], command], 'y yes   n no', width);
+      return sized(
+        dialog.choice.label,
+        [[], ...question, [], command],
+        `${shown('dialog-yes')} yes   ${shown('dialog-no')} no`,
+        width,
+      );
     }
     case 'menu': {
       const rows = dialog.choices.map((choice, index) => ({
@@ -68,7 +76,7 @@ export function dialogView(
       return sized(
         dialog.title,
         listLines(rows, dialog.index, room, inner),
-        '⏎ or a number does it   Esc closes',
+        `${shown('dialog-accept')} or a number does it   ${closes}`,
         width,
       );
     }
@@ -81,7 +89,12 @@ export function dialogView(
       const lines = [[span('> ', 'accent'), span(clip(dialog.query, inner - 3)), span(' ', 'match')], ...list];
       const padding = Array.from({ length: count - list.length }, (): Line => []);
       const body = items.length === 0 ? [...lines, empty, ...padding.slice(1)] : [...lines, ...padding];
-      return sized('Commands', body, '⏎ does it   ↑↓ choose   Esc closes', width);
+      return sized(
+        'Commands',
+        body,
+        `${shown('dialog-accept')} does it   ${shown('dialog-up')}${shown('dialog-down')} choose   ${closes}`,
+        width,
+      );
     }
     default:
       return unreachable(dialog);

@@ -1,7 +1,9 @@
 /** The palette: everything that can be done, found by some letters of it. Pure. */
 import type { Observation } from '../../supervisor/observe/model.ts';
-import type { Binding, Keymap } from '../input/keymap.ts';
-import { bindable, keyText } from '../input/keymap.ts';
+import type { Binding } from '../input/bindings.ts';
+import { screenBindings } from '../input/bindings.ts';
+import type { Keymap } from '../input/keymap.ts';
+import { keyText } from '../input/keymap.ts';
 import { commandText } from '../source.ts';
 import type { Choice } from './actions.ts';
 import { allChoices } from './actions.ts';
@@ -38,7 +40,7 @@ export function paletteItems(query: string, observation: Observation, keymap: Ke
   const bindings = offered.map((binding): PaletteItem => {
     return {
       type: 'binding',
-      label: bindable[binding].help,
+      label: screenBindings[binding].help,
       hint: keymap.keysOf(binding).map(keyText).join(' '),
       binding,
     };

@@ -1,8 +1,9 @@
 /** What the user has made of the dashboard, and how keys and clicks change it. Pure. */
 import { unreachable } from '../../base/assert.ts';
 import type { Observation } from '../../supervisor/observe/model.ts';
+import type { Binding, DialogBinding } from '../input/bindings.ts';
 import type { InputEvent, KeyEvent, MouseEvent } from '../input/event.ts';
-import type { Binding, Keymap } from '../input/keymap.ts';
+import type { Keymap } from '../input/keymap.ts';
 import type { DashboardAction } from '../source.ts';
 import { commandText } from '../source.ts';
 import type { ThemeName } from '../theme.ts';
@@ -61,8 +62,8 @@ export interface Surroundings {
   readonly firstProcessRow: number;
   /** The last line that help can begin with, while it is open. */
   readonly helpScrollMax: number;
-  /** The bindings of the key bar by their columns, for clicks. */
-  readonly keyBar: readonly { readonly from: number; readonly to: number; readonly binding: Binding }[];
+  /** The keys of the key bar by their columns, for clicks. */
+  readonly keyBar: readonly { readonly from: number; readonly to: number; readonly key: string }[];
 }
 
 export function initialState(theme: ThemeName): UiState {
@@ -256,27 +257,27 @@ function act(state: UiState, action: DashboardAction): Step {
 }
 
 function onDialogKey(state: UiState, dialog: Dialog, event: KeyEvent, around: Surroundings): Step {
-  const { key } = event;
-  if (key === 'ctrl-c' || (key === 'ctrl-z' && around.keymap.bindingOf(key) === 'suspend')) {
+  const { keymap } = around;
+  const elsewhere = keymap.bindingOf(event.key);
+  if ((event.key === 'ctrl-c' && elsewhere === 'quit') || (event.key === 'ctrl-z' && elsewhere === 'suspend')) {
     return onKey({ ...state, dialog: null }, event, around);
   }
-  if (key === 'escape') return only({ ...state, dialog: null });
+  if (dialog.type === 'palette') return onPaletteKey(state, dialog, event, around);
+  const binding = keymap.dialogBindingOf(event.key);
+  if (binding === 'dialog-close') return only({ ...state, dialog: null });
   switch (dialog.type) {
     case 'help':
-      return only(onHelpKey(state, dialog.scroll, event, around));
+      return only(onHelpKey(state, dialog.scroll, binding, elsewhere === 'help', around));
     case 'confirm':
-      if (key === 'y' || key === 'Y' || key === 'enter') return act(state, dialog.choice.action);
-      return only(key === 'n' || key === 'N' || key === 'q' ? { ...state, dialog: null } : state);
+      if (binding === 'dialog-yes' || binding === 'dialog-accept') return act(state, dialog.choice.action);
+      return only(binding === 'dialog-no' ? { ...state, dialog: null } : state);
     case 'menu': {
-      const index = movedIndex(key, dialog.index, dialog.choices.length);
+      const index = movedIndex(binding, dialog.index, dialog.choices.length);
       if (index !== null) return only({ ...state, dialog: { ...dialog, index } });
-      const digit = /^[1-9]$/.test(key) ? Number(key) - 1 : key === 'enter' ? dialog.index : -1;
-      const chosen = dialog.choices[digit];
-      if (chosen !== undefined) return choose({ ...state, dialog: null }, chosen);
-      return only(key === 'q' ? { ...state, dialog: null } : state);
+      const number = binding === null && /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : -1;
+      const chosen = dialog.choices[binding === 'dialog-accept' ? dialog.index : number];
+      return chosen === undefined ? only(state) : choose({ ...state, dialog: null }, chosen);
     }
-    case 'palette':
-      return onPaletteKey(state, dialog, event, around);
     default:
       return unreachable(dialog);
   }
@@ -287,39 +288,43 @@ const pageRows = 10;
 function onHelpKey(
   state: UiState,
   scroll: number,
-  { key }: KeyEvent,
-  { keymap, helpScrollMax }: Surroundings,
+  binding: DialogBinding | null,
+  closes: boolean,
+  { helpScrollMax }: Surroundings,
 ): UiState {
-  const by = { up: -1, down: 1, 'page-up': -pageRows, 'page-down': pageRows, space: pageRows }[key];
-  const to = key === 'home' ? 0 : key === 'end' ? helpScrollMax : by === undefined ? null : scroll + by;
-  if (to !== null) return { ...state, dialog: { type: 'help', scroll: Math.max(0, Math.min(to, helpScrollMax)) } };
-  const binding = keymap.bindingOf(key);
-  return binding === 'help' || binding === 'quit' || key === 'enter' ? { ...state, dialog: null } : state;
+  if (closes || binding === 'dialog-accept') return { ...state, dialog: null };
+  const to = scrolledTo(binding, scroll, helpScrollMax);
+  if (to === null) return state;
+  return { ...state, dialog: { type: 'help', scroll: Math.max(0, Math.min(to, helpScrollMax)) } };
 }
 
-/** Null if the key moves nothing. */
-function movedIndex(key: string, index: number, count: number): number | null {
-  const last = Math.max(0, count - 1);
-  switch (key) {
-    case 'up':
-    case 'ctrl-p':
-    case 'shift-tab':
-      return index === 0 ? last : index - 1;
-    case 'down':
-    case 'ctrl-n':
-    case 'tab':
-      return index >= last ? 0 : index + 1;
-    case 'page-up':
-      return Math.max(0, index - pageRows);
-    case 'page-down':
-      return Math.min(last, index + pageRows);
-    case 'home':
+/** Null if it moves nothing. */
+function scrolledTo(binding: DialogBinding | null, scroll: number, max: number): number | null {
+  switch (binding) {
+    case 'dialog-up':
+      return scroll - 1;
+    case 'dialog-down':
+      return scroll + 1;
+    case 'dialog-page-up':
+      return scroll - pageRows;
+    case 'dialog-page-down':
+      return scroll + pageRows;
+    case 'dialog-first':
       return 0;
-    case 'end':
-      return last;
+    case 'dialog-last':
+      return max;
     default:
       return null;
   }
+}
+
+/** Null if it moves nothing. Up from the first is the last. */
+function movedIndex(binding: DialogBinding | null, index: number, count: number): number | null {
+  const last = Math.max(0, count - 1);
+  if (binding === 'dialog-up' && index === 0) return last;
+  if (binding === 'dialog-down' && index >= last) return 0;
+  const to = scrolledTo(binding, index, last);
+  return to === null ? null : Math.max(0, Math.min(to, last));
 }
 
 function onPaletteKey(
@@ -330,25 +335,24 @@ function onPaletteKey(
 ): Step {
   const { query, index } = dialog;
   const ask = (next: string): Step => only({ ...state, dialog: { type: 'palette', query: next, index: 0 } });
-  if (key === 'backspace') return ask([...query].slice(0, -1).join(''));
-  if (key === 'ctrl-u') return ask('');
-  if (key === 'ctrl-w') return ask(query.replace(/\S+\s*$/, ''));
+  const editing = around.keymap.textBindingOf(key);
+  if (editing === 'text-erase') return ask([...query].slice(0, -1).join(''));
+  if (editing === 'text-erase-all') return ask('');
+  if (editing === 'text-erase-word') return ask(query.replace(/\S+\s*$/, ''));
   if (text !== '') return ask(query + text);
+  const binding = around.keymap.dialogBindingOf(key);
+  if (binding === 'dialog-close') return only({ ...state, dialog: null });
   const items = paletteItems(query, around.observation, around.keymap);
-  const moved = movedIndex(key, index, items.length);
+  const moved = movedIndex(binding, index, items.length);
   if (moved !== null) return only({ ...state, dialog: { ...dialog, index: moved } });
-  const item = key === 'enter' ? items[index] : undefined;
+  const item = binding === 'dialog-accept' ? items[index] : undefined;
   if (item === undefined) return only(state);
   const closed = { ...state, dialog: null };
   return item.type === 'choice' ? choose(closed, item.choice) : perform(closed, item.binding, around);
 }
 
 function onMouse(state: UiState, event: MouseEvent, around: Surroundings): Step {
-  if (state.dialog !== null) {
-    const key = event.action === 'wheel-up' ? 'up' : event.action === 'wheel-down' ? 'down' : null;
-    if (key !== null) return onDialogKey(state, state.dialog, { type: 'key', key, text: '' }, around);
-    return only(event.action === 'press' ? { ...state, dialog: null } : state);
-  }
+  if (state.dialog !== null) return only(onDialogMouse(state, state.dialog, event, around));
   const { layout, observation } = around;
   const section = sectionAt(layout, event.row, event.column);
   if (event.action === 'wheel-up' || event.action === 'wheel-down') {
@@ -357,14 +361,33 @@ function onMouse(state: UiState, event: MouseEvent, around: Surroundings): Step 
     return only(section === 'timeline' ? scroll(state, observation, by * 0.25) : state);
   }
   if (event.action !== 'press' || event.button !== 'left') return only(state);
-  if (event.row === layout.keys.row) {
-    const hit = around.keyBar.find((one) => event.column >= one.from && event.column < one.to);
-    return hit === undefined ? only(state) : perform(state, hit.binding, around);
-  }
   if (section === null) return only(state);
   const focused = { ...state, focus: section };
   if (section !== 'members') return only(focused);
   const process = observation.processes[around.firstProcess + event.row - around.firstProcessRow];
   const isRow = event.row >= around.firstProcessRow && process !== undefined;
   return only(isRow ? { ...focused, selected: process.name } : focused);
+}
+
+/** The wheel moves in it, a click closes it. */
+function onDialogMouse(state: UiState, dialog: Dialog, { action }: MouseEvent, around: Surroundings): UiState {
+  const binding = action === 'wheel-up' ? 'dialog-up' : action === 'wheel-down' ? 'dialog-down' : null;
+  if (binding === null) return action === 'press' ? { ...state, dialog: null } : state;
+  switch (dialog.type) {
+    case 'help':
+      return onHelpKey(state, dialog.scroll, binding, false, around);
+    case 'menu':
+      return {
+        ...state,
+        dialog: { ...dialog, index: movedIndex(binding, dialog.index, dialog.choices.length) ?? dialog.index },
+      };
+    case 'palette': {
+      const { length } = paletteItems(dialog.query, around.observation, around.keymap);
+      return { ...state, dialog: { ...dialog, index: movedIndex(binding, dialog.index, length) ?? dialog.index } };
+    }
+    case 'confirm':
+      return state;
+    default:
+      return unreachable(dialog);
+  }
 }

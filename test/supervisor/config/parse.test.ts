@@ -151,7 +151,7 @@ processes:
   it('has no processes that wait for each other', () => {
     const text = 'processes:\n  web: {dependsOn: [api]}\n  api:\n    dependsOn: [etcd2]\n  etcd: {dependsOn: [web]}\n';
     expect(problems(text)).toEqual([
-      'clusterctl.yaml:2:20: web.dependsOn: none of them could start: web waits for api waits for etcd2 waits for web',
+      'clusterctl.yaml:2:20: web.dependsOn: none of them could start: web waits for api waits for etcd2 waits for web (take one of these out)',
     ]);
   });
 
@@ -219,5 +219,25 @@ describe('a ready check', () => {
     });
     expect(resolveReady({ type: 'port', port: '$PORT' }, null).ok).toBe(false);
     expect(resolveReady({ type: 'port', port: '80' }, null)).toMatchObject({ ok: true, value: { port: 80 } });
+  });
+});
+
+describe('keys of the dashboard', () => {
+  it('are judged by who knows them, and what is wrong has its place', () => {
+    const text = 'theme: dark\nkeys:\n  kil: x\n  pause: [p, y]\n  stop: z\n';
+    const { config, problems } = parseConfig('clusterctl.yaml', text, known, (keys) => {
+      expect(keys).toEqual({ kil: 'x', pause: ['p', 'y'], stop: 'z' });
+      return [
+        { name: 'kil', index: null, target: 'key', message: 'there is nothing called kil', hint: 'known are kill' },
+        { name: 'pause', index: 1, target: 'value', message: 'y is taken' },
+        { name: 'stop', index: null, target: 'value', message: 'z is no key' },
+      ];
+    });
+    expect(config.dashboard.keys).toEqual({});
+    expect(problems.map(formatProblem)).toEqual([
+      'clusterctl.yaml:3:3: keys: there is nothing called kil (known are kill)',
+      'clusterctl.yaml:4:14: keys: y is taken',
+      'clusterctl.yaml:5:9: keys: z is no key',
+    ]);
   });
 });

@@ -8,6 +8,7 @@ import { LogPane } from '../../../src/ui/logs/log-pane.ts';
 import { plainText, visibleWidth } from '../../../src/ui/terminal/ansi.ts';
 import type { Theme } from '../../../src/ui/theme.ts';
 import { themeOf } from '../../../src/ui/theme.ts';
+import { keymap } from '../keymap.ts';
 
 const testdata = new URL('../../testdata/log-pane/', import.meta.url).pathname;
 const members = ['infra1', 'infra2', 'infra3'];
@@ -45,6 +46,7 @@ beforeEach(() => {
   pane = new LogPane({
     folder,
     host: { changed: () => {}, copy: () => {}, say: () => {}, handOver: (run) => run() },
+    keymap,
     processes: () => [...members, 'web'].map((name, colourIndex) => ({ name, colourIndex })),
     now: () => startMs + 8000,
     environment: {},

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { historyFile } from '../../../src/supervisor/history-files.ts';
 import type { MouseEvent } from '../../../src/ui/input/event.ts';
+import type { KeySettings } from '../../../src/ui/input/keymap.ts';
 import type { LogPaneOptions } from '../../../src/ui/logs/log-pane.ts';
 import { LogPane } from '../../../src/ui/logs/log-pane.ts';
 import { plainText, visibleWidth } from '../../../src/ui/terminal/ansi.ts';
 import { themeOf } from '../../../src/ui/theme.ts';
+import { keymapWith } from '../keymap.ts';
 import { withFolderAsync } from './history-fixture.ts';
 
 const mono = themeOf('mono');
@@ -21,7 +23,7 @@ class Driver {
   readonly #folder: string;
   #changed: () => void = () => {};
 
-  constructor(folder: string, environment: LogPaneOptions['environment'] = {}) {
+  constructor(folder: string, environment: LogPaneOptions['environment'] = {}, keys: KeySettings = {}) {
     this.#folder = folder;
     this.pane = new LogPane({
       folder,
@@ -31,6 +33,7 @@ class Driver {
         say: (text) => this.said.push(text),
         handOver: (run) => run(),
       },
+      keymap: keymapWith(keys),
       processes: () => this.names.map((name, colourIndex) => ({ name, colourIndex })),
       now: () => this.nowMs,
       environment,
@@ -92,9 +95,10 @@ function localTime(hours: number, minutes: number, seconds: number, ms = 0): num
 async function withPane(
   use: (driver: Driver, folder: string) => void | Promise<void>,
   environment = {},
+  keys: KeySettings = {},
 ): Promise<void> {
   await withFolderAsync(async (folder) => {
-    const driver = new Driver(folder, environment);
+    const driver = new Driver(folder, environment, keys);
     try {
       await use(driver, folder);
     } finally {
@@ -201,7 +205,7 @@ describe('the log pane', () => {
       for (const name of driver.names) driver.append(name, localTime(15, 0, 0), `I am ${name}\n`);
       expect(await driver.rows()).toHaveLength(3);
       driver.key('b');
-      expect((await driver.rows()).at(-1)).toMatch(/^1 ● etcd1 {2}2 ● etcd2 {2}3 ● web .*enter$/);
+      expect((await driver.rows()).at(-1)).toMatch(/^1 ● etcd1 {2}2 ● etcd2 {2}3 ● web .*⏎ done$/);
       driver.key('2');
       expect((await driver.rows()).at(-1)).toMatch(/^1 ● etcd1 {2}2 ○ etcd2 {2}3 ● web/);
       driver.keys('right', 'space', 'enter');
@@ -350,5 +354,47 @@ describe('the log pane', () => {
     await withPane(async (driver) => {
       for (const key of ['z', 'k', 'x', 'tab', 'q', 'escape']) expect(driver.key(key)).toBe(false);
     });
+  });
+
+  it('takes the keys that the user gave, and no others', async () => {
+    const keys = {
+      'log-search': 'f2',
+      'log-next': 'x',
+      'log-oldest': 'a',
+      'log-clear': 'ctrl-x',
+      'log-switch': 'f3',
+      'text-enter': 'f4',
+      'text-case': 'f5',
+      'switch-toggle': 't',
+      'switch-done': 'z',
+    };
+    const use = async (driver: Driver) => {
+      for (let at = 0; at < 30; at++) driver.append('etcd1', localTime(15, 0, 0) + at, `line ${at}\n`);
+      await driver.rows(10);
+      expect(['/', 'g', 'b', 'C'].map((key) => driver.key(key, key))).toEqual([false, false, false, false]);
+      driver.key('n');
+      expect(driver.key('x')).toBe(true);
+      expect(driver.status).toContain('nothing is searched for: F2 begins a search');
+      driver.key('f2');
+      expect((await driver.rows(10)).at(-1)).toBe('/  a pattern (F5: in any case)');
+      driver.type('2');
+      driver.key('enter');
+      expect(driver.pane.typing).toBe(true);
+      driver.key('f4');
+      await driver.settled();
+      driver.key('x');
+      await driver.settled();
+      expect(driver.status).toContain('/2 1 of 12');
+      driver.key('a');
+      expect((await driver.rows(10))[0]).toBe('15:00:00 etcd1   line 0');
+      driver.key('f3');
+      expect((await driver.rows(10)).at(-1)).toMatch(/t on\/off {2}o only {2}a all {2}z done$/);
+      driver.keys('t', 'z');
+      expect(driver.pane.typing).toBe(false);
+      expect(driver.status).toContain('etcd2, web');
+      driver.key('ctrl-x');
+      expect(driver.status).toContain('cleared: ^X again brings all back');
+    };
+    await withPane(use, {}, keys);
   });
 });

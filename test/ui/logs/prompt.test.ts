@@ -5,6 +5,7 @@ import { withTimeLimit } from '../../../src/ui/logs/time-limit.ts';
 import { parseTime } from '../../../src/ui/logs/time-text.ts';
 import { plainText } from '../../../src/ui/terminal/ansi.ts';
 import { themeOf } from '../../../src/ui/theme.ts';
+import { keymap } from '../keymap.ts';
 
 function pressed(prompt: Prompt, ...keys: readonly string[]): string {
   for (const key of keys) prompt.key({ type: 'key', key, text: key.length === 1 ? key : '' });
@@ -13,7 +14,7 @@ function pressed(prompt: Prompt, ...keys: readonly string[]): string {
 
 describe('a prompt', () => {
   it('is edited as a line of a shell', () => {
-    const prompt = new Prompt('search', 'one two', false, ['older', 'oldest']);
+    const prompt = new Prompt(keymap, 'search', 'one two', false, ['older', 'oldest']);
     expect(pressed(prompt, 'left', 'backspace', 'x')).toBe('one txo');
     expect(pressed(prompt, 'delete', 'home', '^')).toBe('^one tx');
     expect(pressed(prompt, 'end', 'ctrl-w')).toBe('^one ');
@@ -27,13 +28,13 @@ describe('a prompt', () => {
   });
 
   it('keeps the cursor in sight', () => {
-    const prompt = new Prompt('filter', '漢'.repeat(30), false, []);
+    const prompt = new Prompt(keymap, 'filter', '漢'.repeat(30), false, []);
     expect(plainText(prompt.row(20, '', '', themeOf('mono')))).toBe(`&${'漢'.repeat(9)} `);
     pressed(prompt, 'home');
     expect(plainText(prompt.row(20, 'wrong', '', themeOf('mono')))).toBe(`&${'漢'.repeat(9)}`);
-    expect(plainText(new Prompt('time', '', false, []).row(20, '', 'a long hint is cut', themeOf('mono')))).toBe(
-      'time   a long hint …',
-    );
+    expect(
+      plainText(new Prompt(keymap, 'time', '', false, []).row(20, '', 'a long hint is cut', themeOf('mono'))),
+    ).toBe('time   a long hint …');
   });
 
   it('remembers fifty texts, each once', () => {

@@ -1,23 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { Observation } from '../../../src/supervisor/observe/model.ts';
 import type { InputEvent } from '../../../src/ui/input/event.ts';
-import { keymapOf } from '../../../src/ui/input/keymap.ts';
 import { commandText } from '../../../src/ui/source.ts';
-import { keyBarView, statusLine } from '../../../src/ui/view-model/chrome.ts';
+import { helpLines, keyBarView, statusLine } from '../../../src/ui/view-model/chrome.ts';
+import { dialogView } from '../../../src/ui/view-model/dialog.ts';
 import { layoutOf } from '../../../src/ui/view-model/layout.ts';
 import type { Effect, Surroundings, UiState } from '../../../src/ui/view-model/ui-state.ts';
 import { initialState, settle, update } from '../../../src/ui/view-model/ui-state.ts';
+import { keymap, keymapWith } from '../keymap.ts';
 import { calm, facts, leaderCutOff, leaderKilled, nothingRuns, startMs } from '../observations.ts';
 
-const made = keymapOf({});
-if (!made.ok) throw new Error(made.error);
-const keymap = made.value;
-
-function aroundOf(state: UiState, observation: Observation): Surroundings {
+function aroundOf(state: UiState, observation: Observation, keys = keymap): Surroundings {
   const contents = { processes: observation.processes.length, members: 3 };
   const layout = layoutOf({ width: 100, height: 30 }, state.view, state.zoomed ? state.focus : null, contents);
-  const keyBar = keyBarView(state.focus, keymap, [], 100).hits;
-  return { observation, layout, keymap, firstProcess: 0, firstProcessRow: 3, helpScrollMax: 15, keyBar };
+  const keyBar = keyBarView(state.focus, keys, 100).hits;
+  return { observation, layout, keymap: keys, firstProcess: 0, firstProcessRow: 3, helpScrollMax: 15, keyBar };
 }
 
 /** What keys, pressed one after the other, come to. */
@@ -172,6 +169,66 @@ describe('the screen', () => {
   });
 });
 
+describe('keys in dialogs, as the user gave them', () => {
+  const keys = keymapWith({
+    'dialog-down': 'j',
+    'dialog-accept': ['space', 'f2'],
+    'dialog-close': 'f10',
+    'dialog-yes': 'o',
+    'text-erase': 'f3',
+    help: 'f1',
+  });
+  const outcome = (...pressed: readonly string[]) => {
+    let state = settle(initialState('dark'), calm, aroundOf(initialState('dark'), calm, keys).layout);
+    const words: string[] = [];
+    for (const key of pressed) {
+      const text = [...key].length === 1 ? key : key === 'space' ? ' ' : '';
+      const step = update(state, { type: 'key', key, text }, aroundOf(state, calm, keys));
+      ({ state } = step);
+      words.push(...step.effects.flatMap((effect) => (effect.type === 'act' ? [commandText(effect.action)] : [])));
+    }
+    return { dialog: state.dialog, words };
+  };
+
+  it('move and choose in a menu', () => {
+    expect(outcome('l', 'j', 'space').words).toEqual(['clusterctl fault delay 100ms --member etcd1']);
+    expect(outcome('l', 'down', 'enter', 'escape', 'q').dialog).toMatchObject({ type: 'menu', index: 0 });
+    expect(outcome('l', 'f10').dialog).toBeNull();
+  });
+
+  it('answer a question', () => {
+    const asked = [':', ...'run restart-all'.replace(' ', ''), 'f2'];
+    expect(outcome(...asked, 'y').dialog?.type).toBe('confirm');
+    expect(outcome(...asked, 'o').words).toEqual(['clusterctl run restart-all']);
+  });
+
+  it('in the palette type what types something', () => {
+    expect(outcome(':', 'j', 'o', 'f3', 'backspace').dialog).toMatchObject({ query: 'j' });
+    expect(outcome(':', 'j', 'f10').dialog).toBeNull();
+  });
+
+  it('scroll and close help', () => {
+    expect(outcome('f1', 'j', 'j').dialog).toEqual({ type: 'help', scroll: 2 });
+    expect(outcome('f1', 'f1').dialog).toBeNull();
+    expect(outcome('?').dialog).toBeNull();
+  });
+
+  it('are those that help and hints name', () => {
+    const lines = helpLines(keys, true).map((line) => line.map((one) => one.text).join(''));
+    expect(lines).toContain('j           Down');
+    expect(lines).toContain('Space F2    Do what is chosen');
+    expect(lines).toContain('/           Search the whole history for a pattern');
+    expect(helpLines(keymapWith({ undo: [] }), false).map((line) => line.map((one) => one.text).join(''))).toContain(
+      '-           Heal the youngest fault',
+    );
+    const menu = dialogView({ type: 'menu', title: '', choices: [], index: 0 }, calm, keys, true, {
+      width: 80,
+      height: 24,
+    });
+    expect(menu.hint).toBe('Space or a number does it   F10 closes');
+  });
+});
+
 describe('the mouse', () => {
   const click = (row: number, column: number): InputEvent => ({
     type: 'mouse',
@@ -189,13 +246,6 @@ describe('the mouse', () => {
 
   it('focuses a part', () => {
     expect(update(start, click(26, 10), aroundOf(start, calm)).state.focus).toBe('logs');
-  });
-
-  it('presses keys of the bar', () => {
-    const around = aroundOf(start, calm);
-    const kill = around.keyBar.find((one) => one.binding === 'kill');
-    const { effects } = update(start, click(29, kill?.from ?? -1), around);
-    expect(effects).toEqual([{ type: 'act', action: { words: ['fault', 'kill', 'etcd1'] } }]);
   });
 
   it('moves the selection with its wheel', () => {
