@@ -11,6 +11,7 @@ import { err, ok } from '../base/result.ts';
 import type { GeneratedCluster, MemberAddress, PeerLinks } from './etcd-members.ts';
 import { portCandidates } from './etcd-members.ts';
 import { makeFolder } from './make-folder.ts';
+import { claimPort } from './port-claims.ts';
 import { holderText } from './port-holder.ts';
 
 /** Readable, and safe to delete together with the folders beside it. */
@@ -74,7 +75,8 @@ async function allocate(
     const name = names[members.length];
     if (name === undefined) break;
     if (taken.has(clientPort) || taken.has(peerPort)) continue;
-    if ((await isFree(clientPort)) && (await isFree(peerPort))) members.push({ name, clientPort, peerPort });
+    if (!(await isFree(clientPort)) || !(await isFree(peerPort))) continue;
+    if (await claimPort(clientPort)) members.push({ name, clientPort, peerPort });
   }
   return members.length === names.length ? ok(members) : err(`no free ports for ${names.length} members below 32768`);
 }
@@ -92,6 +94,8 @@ async function checkPorts(
       );
     }
   }
+  // Of a cluster that runs already they are claimed.
+  await Promise.all(cluster.members.map(({ clientPort }) => claimPort(clientPort)));
   return ok(cluster);
 }
 

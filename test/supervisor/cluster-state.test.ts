@@ -21,6 +21,20 @@ describe('the state of generated clusters', () => {
     expect(await loadOrCreateCluster(folder, 'etcd', names, [], direct)).toEqual(made);
   });
 
+  it.runIf(process.platform === 'linux')(
+    'takes no port of a cluster that runs, though its members may be down',
+    async () => {
+      const other = mkdtempSync(join(tmpdir(), 'clusterctl-state-'));
+      const portsIn = async (where: string) => {
+        const made = await loadOrCreateCluster(where, 'etcd', names, [], direct);
+        return made.ok ? made.value.members.flatMap(({ clientPort, peerPort }) => [clientPort, peerPort]) : [];
+      };
+      const [one, two] = await Promise.all([portsIn(folder), portsIn(other)]);
+      rmSync(other, { recursive: true, force: true });
+      expect(new Set([...one, ...two]).size).toBe(8);
+    },
+  );
+
   it('knows the clusters of before there was a fabric: their peers reach each other directly', async () => {
     const members = names.map((name, at) => ({ name, clientPort: 12_379 + 10 * at, peerPort: 12_380 + 10 * at }));
     writeFileSync(join(folder, 'clusters.json'), JSON.stringify({ etcd: { token: 't', members } }));
