@@ -45,6 +45,11 @@ export interface DiskFile {
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
   size(): Promise<number>;
+  /**
+   * Tells the file from all others, also from those that were there before: the same after a rename and a restart, another for a copy.
+   * Where the file system cannot say, it may be another each time.
+   */
+  identity(): Promise<string>;
   close(): Promise<void>;
 }
 

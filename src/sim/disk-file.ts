@@ -10,11 +10,17 @@ const zeroSector = Buffer.alloc(sectorBytes);
 
 export class SimFile {
   length = 0;
+  /** No other file of the disk has it. */
+  readonly number: number;
   /** Sectors that hold something else than zeros. A sector's bytes are never changed once they are here. */
   private readonly sectors = new Map<number, Buffer>();
   /** The synced version and all but the newest since, of sectors that were written since the last sync. */
   private readonly older = new Map<number, Buffer[]>();
   private olderLengths: number[] = [];
+
+  constructor(number: number) {
+    this.number = number;
+  }
 
   read(into: Uint8Array, position: number): number {
     const count = Math.max(0, Math.min(into.length, this.length - position));

@@ -30,6 +30,7 @@ export class SimDisk implements Disk {
   private era = 0;
   private down = false;
   private operationCount = 0;
+  private fileCount = 0;
 
   constructor(random: Random, options: SimDiskOptions = {}) {
     this.random = random;
@@ -73,7 +74,7 @@ export class SimDisk implements Disk {
     return this.change(() => {
       const parent = this.directory(dirname(path));
       if (parent.get(basename(path)) !== null) throw osError('EEXIST', 'open', path);
-      const file = new SimFile();
+      const file = new SimFile(++this.fileCount);
       parent.bind(basename(path), file);
       return this.handle(file, false);
     });
@@ -177,6 +178,7 @@ export class SimDisk implements Disk {
       sync,
       truncate: (length) => change(() => file.truncate(length)),
       size: () => look(() => file.length),
+      identity: () => look(() => String(file.number)),
       async close() {
         guard();
         open = false;

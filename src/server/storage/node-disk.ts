@@ -138,6 +138,15 @@ class NodeFile implements DiskFile {
     });
   }
 
+  identity(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      fs.fstat(this.fd, { bigint: true }, (error, stats) =>
+        // Numbers of files are used again.
+        error === null ? resolve(`${stats.ino} ${stats.birthtimeNs}`) : reject(error),
+      );
+    });
+  }
+
   close(): Promise<void> {
     return call((done) => fs.close(this.fd, done));
   }

@@ -136,6 +136,10 @@ class FaultyFile implements DiskFile {
     return this.file.size();
   }
 
+  identity(): Promise<string> {
+    return this.file.identity();
+  }
+
   close(): Promise<void> {
     return this.file.close();
   }

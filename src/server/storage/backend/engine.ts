@@ -112,8 +112,9 @@ export class Engine {
     this.db = db;
     this.sumsTold = sums?.buffers.length ?? 0;
     // By now all pages were read, so that what is known is known of all.
-    if (sums !== null && sums.end === null) await this.keeper?.begin(this.disk, sums.path, db.lastCommit());
-    else if (sums !== null && sums.end !== null) await this.keeper?.resume(this.disk, sums.path, sums.end);
+    if (sums !== null && sums.end !== null)
+      await this.keeper?.resume(this.disk, sums.path, await db.identity(), sums.end);
+    else if (sums !== null) await this.keeper?.begin(this.disk, sums.path, await db.identity(), db.lastCommit());
     this.views = [db.beginRead()];
     const written = await createBuckets(db);
     this.views.push(db.beginRead());
@@ -230,7 +231,9 @@ export class Engine {
     this.db = copy;
     this.keeper = keeper;
     this.sumsTold = keeper?.sums.bufferCount ?? 0;
-    if (options.sums !== null) await keeper?.begin(this.disk, options.sums.path, copy.lastCommit());
+    if (options.sums !== null) {
+      await keeper?.begin(this.disk, options.sums.path, await copy.identity(), copy.lastCommit());
+    }
     this.views = [copy.beginRead()];
     this.switched = new Promise<void>((resolve) => {
       this.onSwitched = resolve;

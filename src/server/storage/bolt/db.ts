@@ -160,6 +160,11 @@ export class BoltDb {
     await this.pager.file.sync();
   }
 
+  /** Of the file, see DiskFile. */
+  identity(): Promise<string> {
+    return this.pager.file.identity();
+  }
+
   /** The file has been given another name; the one that is open stays the same. */
   renamed(path: string): void {
     this.pager.path = path;

@@ -1,7 +1,7 @@
 /**
  * The log of page checksums that lies beside a database file, as 32-bit words in the byte order of the machine:
  *
- *   header   "bolt", "sums", format, page size
+ *   header   "bolt", "sums", format, page size, CRC-32 of the database file's identity
  *   record   words of the body, CRC-32, body
  *
  * A body begins with its kind. `table` and `commit`: u64 txid and u64 checksum of a meta page, then the sums of all pages from 0 on, or
@@ -11,8 +11,8 @@
 import { crc32 } from 'node:zlib';
 import type { PageSums } from './page-sums.ts';
 
-const headerWords = [0x746c6f62, 0x736d7573, 1] as const;
-export const headerBytes = (headerWords.length + 1) * 4;
+const signature = [0x746c6f62, 0x736d7573, 1] as const;
+const headerWords = signature.length + 2;
 const kinds = { table: 1, commit: 2, done: 3 } as const;
 /** Of a record before its body: length and CRC. */
 const frameWords = 2;
@@ -34,8 +34,9 @@ export interface Piece {
   readonly chain: number;
 }
 
-export function encodeHeader(pageSize: number): Piece {
-  const bytes = bytesOf(Uint32Array.of(...headerWords, pageSize));
+/** `identity` is that of the database file (DiskFile.identity). */
+export function encodeHeader(pageSize: number, identity: string): Piece {
+  const bytes = bytesOf(Uint32Array.of(...signature, pageSize, crc32(identity)));
   return { bytes, chain: crc32(bytes) };
 }
 
@@ -81,23 +82,20 @@ export interface Replayed {
   readonly chain: number;
   /** The last one before the end of the log. */
   readonly open: OpenCommit | null;
-  /** Pages whose sums were noted last, newest first. */
-  readonly recent: readonly number[];
+  /** It was begun for the file of that identity, not for a copy of it, or another one. */
+  readonly isOfFile: boolean;
 }
 
-/** How many pages `Replayed.recent` tells of. */
-const recentMax = 16;
-
 /** Fills `sums` from a log's bytes, as far as they are sound. Null if they are no log for such pages, or tell of no durable state. */
-export function replay(bytes: Buffer, pageSize: number, sums: PageSums): Replayed | null {
+export function replay(bytes: Buffer, pageSize: number, identity: string, sums: PageSums): Replayed | null {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
-  const header = encodeHeader(pageSize);
-  if (!bytes.subarray(0, headerBytes).equals(header.bytes)) return null;
-  let { chain } = header;
+  const header = words.subarray(0, headerWords);
+  if ([...signature, pageSize].some((word, i) => header[i] !== word)) return null;
+  const isOfFile = header.at(-1) === crc32(identity);
+  let chain = crc32(bytesOf(header));
   let durable: Replayed | null = null;
   let open: OpenRecord | null = null;
-  let recent: readonly number[] = [];
-  for (let at = headerBytes / 4; ; ) {
+  for (let at = headerWords; ; ) {
     const record = recordAt(words, at, chain);
     if (record === null) break;
     const { body } = record;
@@ -109,14 +107,11 @@ export function replay(bytes: Buffer, pageSize: number, sums: PageSums): Replaye
       open = { body, bytes: at * 4, chain };
       continue;
     }
-    if (open === null) return null;
-    const noted = apply(open.body, sums);
-    if (noted === null) return null;
-    recent = [...noted.reverse(), ...recent].slice(0, recentMax);
-    durable = { mark: markOf(open.body), bytes: at * 4, chain, open: null, recent };
+    if (open === null || !apply(open.body, sums)) return null;
+    durable = { mark: markOf(open.body), bytes: at * 4, chain, open: null, isOfFile };
     open = null;
   }
-  return durable === null ? null : { ...durable, open: open === null ? null : openCommit(open), recent };
+  return durable === null ? null : { ...durable, open: open === null ? null : openCommit(open) };
 }
 
 interface OpenRecord {
@@ -138,31 +133,24 @@ function recordAt(
   return crc === words[at + 1] ? { body, end, chain: crc } : null;
 }
 
-/** Returns some of the pages that it has noted, or null for a record of an unknown kind. */
-function apply(body: Uint32Array, sums: PageSums): number[] | null {
+/** False for a record of an unknown kind. */
+function apply(body: Uint32Array, sums: PageSums): boolean {
   switch (body[0]) {
-    case kinds.table:
-      return applyTable(body, sums);
+    case kinds.table: {
+      const pages = body.length - markWords;
+      sums.reserve(pages);
+      for (let page = 0; page < pages; page++) sums.set(page, body[markWords + page] ?? 0);
+      return true;
+    }
     case kinds.commit: {
       const { pages, sums: noted } = pairsOf(body);
       sums.reserve(pages.reduce((max, page) => Math.max(max, page + 1), 0));
       for (const [i, page] of pages.entries()) sums.set(page, noted[i] ?? 0);
-      return pages.slice(-recentMax);
+      return true;
     }
     default:
-      return null;
+      return false;
   }
-}
-
-/** Returns pages from all over the table. */
-function applyTable(body: Uint32Array, sums: PageSums): number[] {
-  const pages = body.length - markWords;
-  sums.reserve(pages);
-  for (let page = 0; page < pages; page++) sums.set(page, body[markWords + page] ?? 0);
-  const step = Math.max(1, Math.floor(pages / recentMax));
-  const some: number[] = [];
-  for (let page = 0; page < pages; page += step) if (sums.get(page) !== 0) some.push(page);
-  return some.slice(-recentMax);
 }
 
 function openCommit({ body, bytes, chain }: OpenRecord): OpenCommit | null {

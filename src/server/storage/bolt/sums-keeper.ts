@@ -3,7 +3,7 @@ import type { Disk } from '../../../base/ports.ts';
 import { checksumOfMeta, type Meta } from './meta.ts';
 import type { PageSums } from './page-sums.ts';
 import type { CommitMark } from './sums-format.ts';
-import { type SumsEnd, SumsLog } from './sums-log.ts';
+import { type Known, type SumsEnd, SumsLog } from './sums-log.ts';
 
 interface Written {
   readonly id: number;
@@ -13,6 +13,7 @@ interface Written {
 export class SumsKeeper {
   readonly sums: PageSums;
   private log: SumsLog | null = null;
+  private identity = '';
   /** Pages that the commit under way writes. */
   private writing: number[] = [];
   private readonly onLost: (error: Error) => void;
@@ -24,16 +25,18 @@ export class SumsKeeper {
   }
 
   /** Goes on with a log that describes the newest state. */
-  async resume(disk: Disk, path: string, end: SumsEnd): Promise<void> {
+  async resume(disk: Disk, path: string, identity: string, end: SumsEnd): Promise<void> {
+    this.identity = identity;
     await this.attempt(async () => {
       this.log = await SumsLog.resume(disk, path, end);
     });
   }
 
   /** Begins a log with what is known of the newest state: all of its pages, if all were read. */
-  async begin(disk: Disk, path: string, meta: Meta): Promise<void> {
+  async begin(disk: Disk, path: string, identity: string, meta: Meta): Promise<void> {
+    this.identity = identity;
     await this.attempt(async () => {
-      this.log = await SumsLog.create(disk, path, meta.pageSize, markOf(meta), this.sums, meta.highWater);
+      this.log = await SumsLog.create(disk, path, this.known(meta));
     });
   }
 
@@ -58,7 +61,7 @@ export class SumsKeeper {
     await this.attempt(async () => {
       await this.log?.done();
       if (this.log?.isLong(meta.highWater)) {
-        this.log = await this.log.rewritten(meta.pageSize, markOf(meta), this.sums, meta.highWater);
+        this.log = await this.log.rewritten(this.known(meta));
       }
     });
   }
@@ -68,6 +71,11 @@ export class SumsKeeper {
     const { log } = this;
     this.log = null;
     await log?.close();
+  }
+
+  private known(meta: Meta): Known {
+    const { sums, identity } = this;
+    return { pageSize: meta.pageSize, pages: meta.highWater, identity, mark: markOf(meta), sums };
   }
 
   /** A log that lacks one commit is worth nothing, but harms nobody either: it describes a state that is past. */

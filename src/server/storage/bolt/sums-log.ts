@@ -25,6 +25,18 @@ export interface SumsEnd {
   readonly isOpen: boolean;
 }
 
+/** What there is to say of a database file. */
+export interface Known {
+  readonly pageSize: number;
+  /** Those in use are below this one. */
+  readonly pages: number;
+  /** DiskFile.identity */
+  readonly identity: string;
+  /** Of a durable state. */
+  readonly mark: CommitMark;
+  readonly sums: PageSums;
+}
+
 /** A log is written anew, as one table, when it has grown to twice the table, but not below this. */
 const rewriteBytesMin = 256 * 1024;
 /** More than any log for a file of so many pages becomes: it is none of ours. */
@@ -46,19 +58,12 @@ export class SumsLog {
   }
 
   /** Writes what is known of a database, in place of the log that was. */
-  static async create(
-    disk: Disk,
-    path: string,
-    pageSize: number,
-    mark: CommitMark,
-    sums: PageSums,
-    pages: number,
-  ): Promise<SumsLog> {
+  static async create(disk: Disk, path: string, { pageSize, pages, identity, mark, sums }: Known): Promise<SumsLog> {
     const temporary = temporaryPath(path);
     if (await disk.exists(temporary)) await disk.remove(temporary);
     const file = await disk.open(temporary, 'create');
     try {
-      const header = encodeHeader(pageSize);
+      const header = encodeHeader(pageSize, identity);
       const table = encodeTable(header.chain, mark, sums, pages);
       const done = encodeDone(table.chain);
       const pieces = [header.bytes, table.bytes, done.bytes];
@@ -95,9 +100,9 @@ export class SumsLog {
   }
 
   /** A shorter one in its place, for a state that is durable. This one is closed, also if that fails. */
-  async rewritten(pageSize: number, mark: CommitMark, sums: PageSums, pages: number): Promise<SumsLog> {
+  async rewritten(known: Known): Promise<SumsLog> {
     await this.close();
-    return SumsLog.create(this.disk, this.path, pageSize, mark, sums, pages);
+    return SumsLog.create(this.disk, this.path, known);
   }
 
   close(): Promise<void> {
@@ -111,13 +116,11 @@ export class SumsLog {
   }
 }
 
-/** Fills `sums` from the log at `path`. Null if there is none that is sound. */
+/** Fills `sums` from the log at `path`, which should be of such a file. Null if there is none that is sound. */
 export async function readSumsLog(
   disk: Disk,
   path: string,
-  pageSize: number,
-  pages: number,
-  sums: PageSums,
+  { pageSize, pages, identity, sums }: Omit<Known, 'mark'>,
 ): Promise<Replayed | null> {
   if (!(await disk.exists(path))) return null;
   const file = await disk.open(path, 'read');
@@ -126,7 +129,7 @@ export async function readSumsLog(
     if (size > logBytesMax(pages)) return null;
     const bytes = Buffer.alloc(size);
     await file.read(bytes, 0);
-    return replay(bytes, pageSize, sums);
+    return replay(bytes, pageSize, identity, sums);
   } finally {
     await file.close().catch(() => undefined);
   }

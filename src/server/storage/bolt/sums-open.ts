@@ -3,6 +3,7 @@ import type { Disk, DiskFile } from '../../../base/ports.ts';
 import { checksumOfMeta, type Meta } from './meta.ts';
 import { PageSums, sumOf } from './page-sums.ts';
 import { type OpenCommit, type Replayed, sameMark } from './sums-format.ts';
+import { describes } from './sums-identity.ts';
 import { readSumsLog, type SumsEnd } from './sums-log.ts';
 
 export interface OpenedSums {
@@ -22,11 +23,14 @@ export async function openSums(disk: Disk, path: string, file: DiskFile, meta: M
   const isThere = await disk.exists(path);
   const sums = new PageSums();
   // Whatever is wrong with it, the database can do without.
-  const replayed = await readSumsLog(disk, path, meta.pageSize, meta.highWater, sums).catch(() => null);
+  const { pageSize, highWater: pages } = meta;
+  const known = { pageSize, pages, identity: await file.identity(), sums };
+  const replayed = await readSumsLog(disk, path, known).catch(() => null);
   const end = replayed === null ? null : await endOf(replayed, file, meta, sums);
   if (end === null) return { sums: empty(meta), end, isForeign: isThere };
-  sums.reserve(meta.highWater);
-  return { sums, end, isForeign: false };
+  sums.reserve(pages);
+  // Of a copy, what is known is true, but the log must be one of its own.
+  return { sums, end: replayed?.isOfFile ? end : null, isForeign: false };
 }
 
 function empty({ highWater }: Meta): PageSums {
@@ -40,7 +44,7 @@ async function endOf(replayed: Replayed, file: DiskFile, meta: Meta, sums: PageS
   const { open } = replayed;
   if (sameMark(replayed.mark, mark)) {
     const { bytes, chain } = replayed;
-    return (await describes(replayed.recent, file, meta, sums)) ? { bytes, chain, isOpen: false } : null;
+    return (await describes(sums, file, meta, replayed.isOfFile)) ? { bytes, chain, isOpen: false } : null;
   }
   if (open === null || !sameMark(open.mark, mark) || open.mark.txid !== replayed.mark.txid + 1) return null;
   if (!(await isOnDisk(open, file, meta.pageSize))) return null;
@@ -49,29 +53,15 @@ async function endOf(replayed: Replayed, file: DiskFile, meta: Meta, sums: PageS
   return { bytes: open.bytes, chain: open.chain, isOpen: true };
 }
 
-/**
- * Another program may have made a database anew, by a restore or a defragmentation, in just as many transactions and with just as
- * many pages, so that the meta pages are the same. Then most pages differ; damage is not that thorough.
- */
-async function describes(pages: readonly number[], file: DiskFile, meta: Meta, sums: PageSums): Promise<boolean> {
-  let known = 0;
-  let different = 0;
-  for (const page of pages) {
-    const sum = sums.get(page);
-    if (sum === 0 || page >= meta.highWater) continue;
-    known++;
-    if ((await sumOnDisk(file, page, meta.pageSize)) !== sum) different++;
-  }
-  return different < 2 || different * 2 <= known;
-}
-
 async function isOnDisk({ pages, sums }: OpenCommit, file: DiskFile, pageSize: number): Promise<boolean> {
-  for (const [i, page] of pages.entries()) if ((await sumOnDisk(file, page, pageSize)) !== sums[i]) return false;
+  for (const [i, page] of pages.entries()) {
+    if (sumOf(await readPage(file, page, pageSize)) !== sums[i]) return false;
+  }
   return true;
 }
 
-async function sumOnDisk(file: DiskFile, page: number, pageSize: number): Promise<number> {
-  const bytes = Buffer.allocUnsafeSlow(pageSize);
+async function readPage(file: DiskFile, page: number, pageSize: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(pageSize);
   await file.read(bytes, page * pageSize);
-  return sumOf(bytes);
+  return bytes;
 }

@@ -37,6 +37,7 @@ function spied(disk: Disk, calls: string[]): Disk {
     sync: () => file.sync(),
     truncate: (length) => file.truncate(length),
     size: () => file.size(),
+    identity: () => file.identity(),
     close: () => file.close(),
   });
   return Object.assign(Object.create(disk) as Disk, {
