@@ -17,9 +17,16 @@ export interface Target {
   readonly status: RunStatus;
 }
 
+/** What goreman takes where no `-p` is given: naming it names no other supervisor. */
+const goremanPort = 8555;
+
+function isNumbered(options: Options): boolean {
+  return options['rpc-port'] !== null && options['rpc-port'] !== goremanPort;
+}
+
 /** What a supervisor started with these options runs. */
 export function sourceOf(options: Options, given: ReadonlySet<string>): Source {
-  if (options['rpc-port'] !== null) return { type: 'number', number: options['rpc-port'] };
+  if (isNumbered(options)) return { type: 'number', number: options['rpc-port'] ?? goremanPort };
   const isCluster = options.members !== null || (given.has('state-dir') && !given.has('procfile'));
   return isCluster
     ? { type: 'cluster', stateDir: stateDirOf(options) }
@@ -49,7 +56,8 @@ export async function findSupervisor(options: Options, given: ReadonlySet<string
   const all = await Promise.all(socketsIn(folder.value).map(targetAt));
   const running = all.filter((target) => target !== null);
   const [only] = running;
-  if (!isNamed(given) && !existsSync(options.procfile) && only !== undefined && running.length === 1) return ok(only);
+  if (!isNamed(options, given) && !existsSync(options.procfile) && only !== undefined && running.length === 1)
+    return ok(only);
   const list = running.map(({ status }) => `\n  ${status.source} (process ${status.pid})`).join('');
   return err(`no supervisor runs ${sourceText(wanted)}${list === '' ? '' : `; choose with -f among:${list}`}`);
 }
@@ -97,9 +105,9 @@ export function historyFallback(): string {
 /** Sources that a command without flags may mean, the likeliest first. */
 export function sourcesHere(options: Options, given: ReadonlySet<string>): Source[] {
   const wanted = sourceOf(options, given);
-  return isNamed(given) ? [wanted] : [wanted, { type: 'cluster', stateDir: stateDirOf(options) }];
+  return isNamed(options, given) ? [wanted] : [wanted, { type: 'cluster', stateDir: stateDirOf(options) }];
 }
 
-function isNamed(given: ReadonlySet<string>): boolean {
-  return ['procfile', 'state-dir', 'members', 'rpc-port'].some((flag) => given.has(flag));
+function isNamed(options: Options, given: ReadonlySet<string>): boolean {
+  return isNumbered(options) || ['procfile', 'state-dir', 'members'].some((flag) => given.has(flag));
 }

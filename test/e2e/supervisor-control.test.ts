@@ -97,6 +97,11 @@ describe('clusterctl run, from another terminal', () => {
     expect((await command(['-p', '23118', 'run', 'list']))[1]).toContain('no supervisor runs -p 23118');
   });
 
+  it("takes goreman's own port for no name at all", async () => {
+    await started();
+    expect(await command(['-p', '8555', 'run', 'list'])).toEqual(['web\ndb\n', '', 0]);
+  });
+
   it('says who runs a Procfile already', async () => {
     const first = await started();
     const second = place.run(['start', 'db']);
