@@ -1,16 +1,14 @@
 /** Bits that flip in the database of a member: it says where, changes nothing, and never serves what is there. */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { keyOf } from '../../src/proto/mvccpb.ts';
-import { BoltDb } from '../../src/server/storage/bolt/db.ts';
 import type { Page } from '../../src/server/storage/bolt/page.ts';
-import { walkTree } from '../../src/server/storage/bolt/walk.ts';
-import { nodeDisk } from '../../src/server/storage/node-disk.ts';
 import { TestClient } from '../support/client.ts';
 import { bundledEtcd, TestCluster, type TestMember } from '../support/cluster.ts';
 import { databasePath } from '../support/database.ts';
+import { exitOf, fatals, flip, pagesOf } from '../support/page-damage.ts';
 
 const pageSize = 4096;
 const closers: (() => Promise<void> | void)[] = [];
@@ -37,34 +35,6 @@ async function stoppedMember(): Promise<TestMember> {
   return member;
 }
 
-/** The pages of the bucket of keys, by what is on them. */
-async function pagesOf(member: TestMember): Promise<{ readonly leaves: Page[]; readonly branches: Page[] }> {
-  const db = await BoltDb.open(nodeDisk, databasePath(member));
-  const leaves: Page[] = [];
-  const branches: Page[] = [];
-  await walkTree(db.pages(), db.lastCommit().root, {
-    visit: (page) => {
-      if (!page.isLeaf) branches.push(page);
-      else if (page.count > 0 && page.key(0).length === 17) leaves.push(page);
-      return true;
-    },
-    fault: (error) => {
-      throw error;
-    },
-  });
-  await db.close();
-  return { leaves, branches };
-}
-
-function flip(member: TestMember, at: number): void {
-  const file = openSync(databasePath(member), 'r+');
-  const byte = Buffer.alloc(1);
-  readSync(file, byte, 0, 1, at);
-  byte[0] = (byte[0] ?? 0) ^ 0x10;
-  writeSync(file, byte, 0, 1, at);
-  closeSync(file);
-}
-
 /** All files of the member, as one text. */
 function contentOf(member: TestMember): string {
   const { dataDir } = member.options;
@@ -74,18 +44,6 @@ function contentOf(member: TestMember): string {
     .filter((path) => statSync(path).isFile())
     .map((path) => `${createHash('sha256').update(readFileSync(path)).digest('hex')} ${path}`)
     .join('\n');
-}
-
-/** The fatal lines that it wrote since `from`. */
-function fatals(member: TestMember, from: number): { msg: string; error?: string }[] {
-  const lines = member.log.slice(from).split('\n');
-  return lines.filter((line) => line.includes('"level":"fatal"')).map((line) => JSON.parse(line));
-}
-
-async function exitOf(member: TestMember): Promise<number | null> {
-  const child = member.process;
-  if (child === null) throw new Error('it does not run');
-  return new Promise((done) => child.once('exit', done));
 }
 
 const tail = 'Remove the member from the cluster and add it again with an empty data directory, or restore a snapshot';
