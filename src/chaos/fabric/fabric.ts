@@ -156,7 +156,7 @@ export class Fabric {
       return `no cut that drops on the link from ${from} to ${to}: a fabric carries streams, whose bytes it can only hold or reset; leave out --mode drop, or lose 100%`;
     }
     if (loss > 0 && (source.tls || target.tls)) {
-      return `no loss on the link from ${from} to ${to}: it would have to be of whole Raft messages, which TLS hides; delay it, or cut it`;
+      return `no loss on the link from ${from} to ${to}: it would have to be of whole Raft messages, which TLS hides; delay or cut the link, or use bundled members (--etcd bundled), which can, or peers without TLS`;
     }
     return null;
   }

@@ -21,7 +21,7 @@ export class AllLinks implements LinkBackend {
     const own = rules.filter((rule) => this.#isOwn(rule));
     const foreign = rules.filter((rule) => !this.#isOwn(rule));
     if (foreign.some(({ messages }) => messages !== undefined)) {
-      return err('only bundled members tell types of Raft messages apart: leave out --messages');
+      return err('only bundled members tell types of Raft messages apart: leave out --messages, or use --etcd bundled');
     }
     const set = await Promise.all([this.#members.setLinks(own), this.#fabric.setLinks(foreign)]);
     return set.find((one) => !one.ok) ?? ok(undefined);

@@ -170,7 +170,7 @@ export class FaultController {
     if (effect.type !== 'links') return null;
     const { links } = this.#options;
     if (links.tellsMessages !== true && effect.rules.some(({ messages }) => messages !== undefined)) {
-      return 'only bundled members tell types of messages apart: leave out --messages';
+      return 'only bundled members tell types of messages apart: leave out --messages, or use --etcd bundled';
     }
     for (const { from, to } of effect.rules) {
       const why = links.unsupported(from);

@@ -201,7 +201,7 @@ describe('a fault', () => {
       'refused: a ring needs four members or more: in a smaller one everybody is a neighbour',
     );
     expect(await text(faults, 'loss 5% --messages MsgApp')).toBe(
-      'refused: only bundled members tell types of messages apart: leave out --messages',
+      'refused: only bundled members tell types of messages apart: leave out --messages, or use --etcd bundled',
     );
     await faults.close();
   });
