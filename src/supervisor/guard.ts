@@ -9,27 +9,35 @@ import { controlFolder } from './control-path.ts';
 import { RunRecord } from './run-record.ts';
 
 /**
- * Input: `+ID` for a group that started, `-ID` for one that is over, `bye` before an orderly end. After the end of input
- * without `bye`: kills the groups, then all processes that carry the run's tag (Linux), looking again for what was forked
- * meanwhile.
+ * Input: `+ID` for a group that started, `+sNUMBER` for a socket that is its output, the same with `-` for those that are over,
+ * `bye` before an orderly end. After the end of input without `bye`: kills the groups, then all processes that carry the run's tag
+ * or have one of the outputs (Linux), looking again for what was forked meanwhile.
  */
 const script = `trap '' INT TERM HUP
-groups=' '
+known=' '
 while read -r line; do
   case $line in
-    +*) groups="$groups\${line#+} " ;;
-    -*) case $groups in *" \${line#-} "*) groups="\${groups%% \${line#-} *} \${groups#* \${line#-} }" ;; esac ;;
+    +*) known="$known\${line#+} " ;;
+    -*) case $known in *" \${line#-} "*) known="\${known%% \${line#-} *} \${known#* \${line#-} }" ;; esac ;;
     bye) exit 0 ;;
   esac
 done
-for group in $groups; do kill -s KILL -- "-$group"; done
+outputs=
+for one in $known; do
+  case $one in
+    s*) outputs="$outputs\${outputs:+
+}socket:[\${one#s}]" ;;
+    *) kill -s KILL -- "-$one" ;;
+  esac
+done
 round=0
 while [ $round -lt 10 ] && [ -d /proc/self ]; do
-  found=$(grep -lsF "$1" /proc/[0-9]*/environ)
+  found=$(grep -lsF "$1" /proc/[0-9]*/environ
+    [ -z "$outputs" ] || ls -ln /proc/[0-9]*/fd/[12] 2>/dev/null | grep -F "$outputs" | sed 's/ -> .*//; s/.* //')
   [ -n "$found" ] || break
   for file in $found; do
     pid=\${file#/proc/}
-    kill -s KILL "\${pid%/environ}"
+    kill -s KILL "\${pid%%/*}"
   done
   round=$((round + 1))
 done
@@ -42,6 +50,8 @@ export class Guard {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
   readonly #record: RunRecord | null;
+  /** What it has been told of each group. */
+  readonly #items = new Map<number, readonly string[]>();
   /** Lines that have not been sent. */
   #untold = '';
 
@@ -64,13 +74,17 @@ export class Guard {
     this.#child.unref();
   }
 
-  groupStarted(groupId: number): void {
-    this.#note(`+${groupId}`);
+  /** `outputs` as `outputsOf` gives them. */
+  groupStarted(groupId: number, outputs: readonly string[]): void {
+    const items = [String(groupId), ...new Set(outputs.map((output) => `s${/\d+/.exec(output)?.[0] ?? ''}`))];
+    this.#items.set(groupId, items);
+    for (const item of items) this.#note(`+${item}`);
     this.#record?.groupStarted(groupId);
   }
 
   groupOver(groupId: number): void {
-    this.#note(`-${groupId}`);
+    for (const item of this.#items.get(groupId) ?? []) this.#note(`-${item}`);
+    this.#items.delete(groupId);
     this.#record?.groupOver(groupId);
   }
 

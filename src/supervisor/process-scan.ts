@@ -1,8 +1,10 @@
 /**
  * Finds what is left of an instance after its leader has ended: the rest of its process group, and strays that made a session
- * of their own but still carry the instance's tag in their environment. On Linux by /proc, elsewhere by what ps shows.
+ * of their own but still carry the instance's tag in their environment. On Linux by /proc, elsewhere by what ps shows. Daemons
+ * write over their environment, or start with an empty one: on Linux those are known by the output that they have in common
+ * with the leader, if they kept it.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { processTable } from './process-table.ts';
 
 /** The variable that marks every process of an instance. Its value is a path: a supervisor inside another appends to it. */
@@ -15,9 +17,15 @@ export interface Leftovers {
   readonly strays: readonly number[];
 }
 
-interface Request {
+/** What of an instance is looked for. */
+export interface Instance {
   readonly groupId: number;
   readonly tag: string;
+  /** The sockets that are its standard output and error, as `outputsOf` gives them. */
+  readonly outputs: readonly string[];
+}
+
+interface Request extends Instance {
   readonly resolve: (leftovers: Leftovers) => void;
 }
 
@@ -38,9 +46,9 @@ export class ProcessScan {
     this.#byProc = byProc;
   }
 
-  leftovers(groupId: number, tag: string): Promise<Leftovers> {
+  leftovers(instance: Instance): Promise<Leftovers> {
     return new Promise((resolve) => {
-      this.#requests.push({ groupId, tag, resolve });
+      this.#requests.push({ ...instance, resolve });
       if (this.#requests.length > 1) return;
       // Where a walk takes long, no more than half of the time goes into walks: others wait for an answer too.
       const waitMs = this.#tookMs < shortMs ? 0 : this.#lastMs + this.#tookMs - performance.now();
@@ -95,17 +103,36 @@ interface Found {
 
 function taggedProcesses(requests: readonly Request[]): Map<string, Found[]> {
   const tags = new Set(requests.map((request) => request.tag));
+  const byOutput = new Map(requests.flatMap(({ outputs, tag }) => outputs.map((output) => [output, tag])));
   const found = new Map<string, Found[]>();
   for (const pid of processIds()) {
-    const value = tagOf(pid);
-    if (value === null) continue;
+    const environment = readProc(pid, 'environ');
+    if (environment === null) continue;
+    const carried = tagsInEnvironment(environment);
+    const kept = carried.length > 0 ? undefined : outputsOf(pid).find((output) => byOutput.has(output));
+    const own = kept === undefined ? carried.filter((tag) => tags.has(tag)) : [byOutput.get(kept) ?? ''];
+    if (own.length === 0) continue;
     const stat = statOf(pid);
     if (stat === null || stat.zombie) continue;
-    for (const tag of value.split('/').filter((part) => tags.has(part))) {
-      found.set(tag, [...(found.get(tag) ?? []), { pid, groupId: stat.groupId }]);
-    }
+    for (const tag of own) found.set(tag, [...(found.get(tag) ?? []), { pid, groupId: stat.groupId }]);
   }
   return found;
+}
+
+/** The sockets that are standard output and error of a process, as in `socket:[123]`; none if it has others, or is not ours to see. */
+export function outputsOf(pid: number): string[] {
+  if (process.platform !== 'linux') return [];
+  return [1, 2]
+    .map((descriptor) => linkOf(`/proc/${pid}/fd/${descriptor}`))
+    .filter((link) => link.startsWith('socket:'));
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // it is closed, or the process has ended
+  }
 }
 
 function processIds(): number[] {
@@ -124,14 +151,13 @@ export function isGroupSuspended(groupId: number): boolean | null {
   return states.length > 0 && states.every((suspended) => suspended);
 }
 
-/** The instances that a process belongs to, outermost first, joined by `/`; null if it carries no tag or is not ours to see. */
-function tagOf(pid: number): string | null {
-  const text = readProc(pid, 'environ');
-  const at = text === null ? -1 : `\0${text}`.indexOf(`\0${tagVariable}=`);
-  if (text === null || at < 0) return null;
+/** The tags of the instances that a process of this environment belongs to, outermost first. */
+function tagsInEnvironment(environment: string): string[] {
+  const at = `\0${environment}`.indexOf(`\0${tagVariable}=`);
+  if (at < 0) return [];
   const from = at + tagVariable.length + 1;
-  const end = text.indexOf('\0', from);
-  return text.slice(from, end < 0 ? undefined : end);
+  const end = environment.indexOf('\0', from);
+  return environment.slice(from, end < 0 ? undefined : end).split('/');
 }
 
 function statOf(

@@ -10,7 +10,7 @@ import type { LogChannel } from './log-mux.ts';
 import type { Effect, Exit, Input, Signal, State } from './process-machine.ts';
 import { idle, step } from './process-machine.ts';
 import type { ProcessScan } from './process-scan.ts';
-import { tagVariable } from './process-scan.ts';
+import { outputsOf, tagVariable } from './process-scan.ts';
 import type { ReadyCheck } from './ready-check.ts';
 import { ReadyWatch } from './ready-watch.ts';
 import type { RestartPolicy } from './restart-policy.ts';
@@ -44,8 +44,8 @@ export interface ProcessSpec {
 }
 
 export interface ProcessEvents {
-  /** It runs, as the process group of this id. */
-  onStarted(groupId: number): void;
+  /** It runs, as the process group of this id, with these outputs (`outputsOf`). */
+  onStarted(groupId: number, outputs: readonly string[]): void;
   /** The process itself has ended; something of its group may still be alive. */
   onExited(exit: Exit): void;
   /** Nothing of the group is alive any more. */
@@ -74,6 +74,8 @@ export class SupervisedProcess {
   #groupId = 0;
   /** Whose exit is awaited. */
   #leader: ChildProcess | null = null;
+  /** Sockets that are standard output and error of its leader. */
+  #outputs: readonly string[] = [];
   #strays: readonly number[] = [];
   #grace: NodeJS.Timeout | null = null;
   readonly #inputs: Input[] = [];
@@ -316,6 +318,7 @@ export class SupervisedProcess {
 
   #spawn(): void {
     this.#groupId = 0;
+    this.#outputs = [];
     this.#strays = [];
     this.#spawnWaits = this.#draining > 0;
     if (this.#spawnWaits) return;
@@ -351,7 +354,8 @@ export class SupervisedProcess {
       return;
     }
     this.#groupId = child.pid;
-    this.#events.onStarted(child.pid);
+    this.#outputs = outputsOf(child.pid); // before it can choose others
+    this.#events.onStarted(child.pid, this.#outputs);
     child.on('error', () => {}); // only kill() could report here, and it is never called
     if (child.stdout !== null) this.#log.attach(child.stdout, 'stdout', child.pid);
     if (child.stderr !== null) this.#log.attach(child.stderr, 'stderr', child.pid);
@@ -419,7 +423,8 @@ export class SupervisedProcess {
   }
 
   #survey(): void {
-    const found = this.#groupId === 0 ? Promise.resolve(null) : this.#scan.leftovers(this.#groupId, this.#tag);
+    const instance = { groupId: this.#groupId, tag: this.#tag, outputs: this.#outputs };
+    const found = this.#groupId === 0 ? Promise.resolve(null) : this.#scan.leftovers(instance);
     void found.then((leftovers) => {
       this.#strays = leftovers?.strays ?? [];
       this.#feed({ type: 'surveyed', group: leftovers?.group ?? false, strays: this.#strays.length > 0 });

@@ -120,8 +120,8 @@ export class Supervisor {
   #create(spec: ProcessSpec): SupervisedProcess {
     const tag = `${this.#runTag}${this.#instances++}`;
     const created: SupervisedProcess = new SupervisedProcess(spec, tag, this.#log(spec), this.#scan, {
-      onStarted: (groupId) => {
-        this.#guard.groupStarted(groupId);
+      onStarted: (groupId, outputs) => {
+        this.#guard.groupStarted(groupId, outputs);
         this.#watcher.started(created.spec, groupId);
       },
       onExited: (exit) => this.#watcher.exited(created.spec, exit),

@@ -143,6 +143,20 @@ describe('clusterctl start', () => {
     await expect.poll(() => (onLinux ? run.survivors() : []), { timeout: 5_000 }).toEqual([]);
   });
 
+  it.skipIf(!onLinux).each(['SIGINT', 'SIGKILL'] as const)(
+    'leaves no daemon that has wiped its environment, ended by %s',
+    async (signal) => {
+      procfile(`a: env -i setsid sh -c 'echo pid $$; exec sleep 976' & exec sleep 977\n`);
+      const run = clusterctl('start');
+      await run.seen(/pid \d+/);
+      const pid = /pid (\d+)/.exec(run.stdout.toString())?.[1] ?? '';
+      run.child.kill(signal);
+      await run.ended;
+      const isAlive = () => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+      await expect.poll(isAlive, { timeout: 5_000 }).toBe(false);
+    },
+  );
+
   it('does not wait for a guard that is suspended', async () => {
     procfile('web: echo up; exec sleep 60\n');
     const run = clusterctl('start');

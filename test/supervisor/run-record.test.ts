@@ -101,11 +101,15 @@ describe('a scan by ps', () => {
     const stray = Number(String(text));
     onTestFinished(() => void process.kill(stray, 'SIGKILL'));
     const scan = new ProcessScan(false);
-    const [mine, other] = await Promise.all([scan.leftovers(child.pid, tag), scan.leftovers(child.pid, 'another')]);
+    const another = { groupId: child.pid, tag: 'another', outputs: [] };
+    const [mine, other] = await Promise.all([
+      scan.leftovers({ groupId: child.pid, tag, outputs: [] }),
+      scan.leftovers(another),
+    ]);
     expect(mine).toEqual({ group: true, strays: [stray] });
     expect(other).toEqual({ group: true, strays: [] });
     process.kill(-child.pid, 'SIGKILL');
-    await expect.poll(() => scan.leftovers(child.pid, 'another')).toEqual({ group: false, strays: [] });
+    await expect.poll(() => scan.leftovers(another)).toEqual({ group: false, strays: [] });
   });
 
   it('reads rows of any width', () => {
