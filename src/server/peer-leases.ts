@@ -3,6 +3,7 @@
  * (etcd server/lease/leasehttp). Asking it, and answering members of 3.4 to 3.6.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../base/ports.ts';
 import { ProtoError } from '../proto/codec.ts';
 import {
   leaseInternalRequest,
@@ -25,8 +26,9 @@ export const internalLeasesPath = '/leases/internal';
 const requestBytesMax = 64 * 1024;
 /** The keys of a lease. */
 const answerBytesMax = 64 * 1024 * 1024;
-/** Renewals that are under way at the leader at a time; the others wait. */
+/** Questions that are under way at the leader at a time, and that wait for their turn; there is one for each stream of renewals. */
 const questionsMax = 64;
+const questionsWaitingMax = 10_000;
 
 const contentType = 'application/protobuf';
 
@@ -115,12 +117,14 @@ function answerFailure(
 /** Asks over the peer URLs of the leader, one after another. */
 export class PeerLeases implements LeaderLeases {
   private readonly requester: Requester;
+  private readonly clock: Clock;
   private asking = 0;
-  /** One for each stream of renewals at most. */
-  private readonly waiting: (() => void)[] = [];
+  /** In the order in which they came. */
+  private readonly waiting = new Set<(isMyTurn: boolean) => void>();
 
-  constructor(requester: Requester) {
+  constructor(requester: Requester, clock: Clock) {
     this.requester = requester;
+    this.clock = clock;
   }
 
   renew(leader: ClusterMember, id: bigint, timeoutMs: number): Promise<RemoteAnswer<number>> {
@@ -152,11 +156,14 @@ export class PeerLeases implements LeaderLeases {
     timeoutMs: number,
     read: (bytes: Uint8Array) => T | null,
   ): Promise<RemoteAnswer<T>> {
-    await this.enter();
+    const deadlineMs = this.clock.monotonicMs() + timeoutMs;
+    if (!(await this.enter(timeoutMs))) return { type: 'failed' };
     try {
       const headers = { 'Content-Type': contentType };
       for (const url of leader.peerUrls) {
-        const question = { url, path, headers, body, timeoutMs, answerBytesMax, keepsConnection: true };
+        const leftMs = deadlineMs - this.clock.monotonicMs();
+        if (leftMs <= 0) break;
+        const question = { url, path, headers, body, timeoutMs: leftMs, answerBytesMax, keepsConnection: true };
         const answer = await askPeer(this.requester, { ...question, method: 'POST' });
         if (answer.type === 'failed') continue;
         if (answer.status === 404) return { type: 'notFound' };
@@ -169,15 +176,28 @@ export class PeerLeases implements LeaderLeases {
     }
   }
 
-  private async enter(): Promise<void> {
-    if (this.asking < questionsMax) this.asking++;
-    else await new Promise<void>((done) => this.waiting.push(done));
+  /** False if its turn has not come in time. */
+  private async enter(timeoutMs: number): Promise<boolean> {
+    if (this.asking < questionsMax) {
+      this.asking++;
+      return true;
+    }
+    if (this.waiting.size >= questionsWaitingMax) return false;
+    return new Promise<boolean>((done) => {
+      const decide = (isMyTurn: boolean): void => {
+        this.waiting.delete(decide);
+        timer.cancel();
+        done(isMyTurn);
+      };
+      const timer = this.clock.after(timeoutMs, () => decide(false));
+      this.waiting.add(decide);
+    });
   }
 
   private leave(): void {
-    const next = this.waiting.shift();
+    const [next] = this.waiting;
     if (next === undefined) this.asking--;
-    else next();
+    else next(true);
   }
 }
 

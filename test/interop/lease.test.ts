@@ -1,6 +1,7 @@
 /** Leases between bundled members and real ones, and by real etcdctl: whoever leads, and whoever is asked. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { bundledEtcd, TestCluster, type TestMember } from '../support/cluster.ts';
+import { LeaseLoad } from '../support/lease-load.ts';
 import {
   grant,
   keysUnder,
@@ -120,6 +121,35 @@ describe.skipIf(realEtcd === null)(`leases in a cluster of bundled and real memb
     await revoke(cluster.member(2), long);
     expect(await keysUnder(first, 'long/')).toMatchObject({ count: 0 });
     expect(new Set(await hashesOf(cluster.members.map(({ clientUrl }) => clientUrl))).size).toBe(1);
+  });
+});
+
+describe.skipIf(realEtcd === null)(`clients that keep leases alive${skipped}`, () => {
+  it('lose none of them while leaders of either kind are killed, and bundled ones stand still for a while', async () => {
+    const cluster = await start([bundledEtcd, realEtcd ?? '', bundledEtcd]);
+    const endpoints = cluster.members.map(({ clientUrl }) => clientUrl);
+    const load = new LeaseLoad(endpoints, 6);
+    closers.push(() => load.close());
+    for (let round = 0; round < 4; round++) {
+      await load.renews(20);
+      await makeLeader(cluster, cluster.member(round === 3 ? 2 : round % 2));
+      await load.renews(20);
+      const leader = await leaderOf(cluster);
+      if (round < 2 || leader.binary !== bundledEtcd) {
+        await leader.kill('SIGKILL');
+        await load.renews(20);
+        await leader.start().ready;
+      } else {
+        // It wakes up as a leader of yesterday, with leases that have long ended by its clock. (Real etcd sometimes revokes them.)
+        process.kill(leader.pid, 'SIGSTOP');
+        await new Promise((done) => setTimeout(done, 6_000));
+        process.kill(leader.pid, 'SIGCONT');
+      }
+    }
+    await load.renews(20);
+    await load.end();
+    expect(load.violations).toEqual([]);
+    expect(new Set(await hashesOf(endpoints)).size).toBe(1);
   });
 });
 

@@ -1,10 +1,11 @@
 /**
- * Kills single members and whole clusters, again and again, at random moments under write load. The seed and the number of kills can
+ * Kills single members and whole clusters, again and again, at random moments under write load, while clients keep leases alive. The seed and the number of kills can
  * be given: DURABILITY_SEED, DURABILITY_KILLS (200).
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/prng.ts';
 import { bundledEtcd, TestCluster } from '../support/cluster.ts';
+import { LeaseLoad } from '../support/lease-load.ts';
 import { hashesOf, WriteLoad } from '../support/write-load.ts';
 
 const seed = Number(process.env['DURABILITY_SEED'] ?? 20_261_122);
@@ -25,6 +26,8 @@ describe(`durability, seed ${seed}`, () => {
     const endpoints = cluster.members.map((member) => member.clientUrl);
     const load = new WriteLoad(endpoints, 6);
     closers.push(() => load.close());
+    const leases = new LeaseLoad(endpoints, 3);
+    closers.push(() => leases.close());
     let acknowledgedBefore = 0;
     for (let killed = 0; killed < kills; ) {
       await load.acknowledges(1 + random.below(60));
@@ -47,6 +50,9 @@ describe(`durability, seed ${seed}`, () => {
       }
     }
     await load.stop();
+    await leases.end();
+    expect(leases.violations).toEqual([]);
+    expect(leases.renewals).toBeGreaterThan(kills / 4);
     for (const endpoint of endpoints) expect(await load.violations(endpoint)).toEqual([]);
     expect(new Set(await hashesOf(endpoints)).size).toBe(1);
   }, 600_000);

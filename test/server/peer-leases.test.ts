@@ -95,7 +95,7 @@ describe('asking the leader', () => {
   });
 
   it('gives what it says, over the first of its URLs that answers', async () => {
-    const leases = new PeerLeases(requester);
+    const leases = new PeerLeases(requester, nodeClock);
     const leader = leaderAt('http://127.0.0.1:1', url);
     expect(await leases.renew(leader, 7n, 5_000)).toEqual({ type: 'found', value: 60 });
     expect(await leases.renew(leader, 8n, 5_000)).toEqual({ type: 'notFound' });
@@ -112,7 +112,7 @@ describe('asking the leader', () => {
   it('does not flood it: of many renewals, all are answered over few connections', async () => {
     const connections = new Set<unknown>();
     server.on('connection', (socket) => connections.add(socket));
-    const leases = new PeerLeases(requester);
+    const leases = new PeerLeases(requester, nodeClock);
     const answers = await Promise.all(Array.from({ length: 300 }, () => leases.renew(leaderAt(url), 7n, 5_000)));
     expect(answers.every(({ type }) => type === 'found')).toBe(true);
     expect(connections.size).toBeLessThanOrEqual(64 + 16);
