@@ -1,6 +1,6 @@
 /**
  * The backend, on this machine's disk: `npm run bench -- backend [FOLDER]`, after a build. Batches of 5000 puts as the member makes them
- * (17-byte ascending keys, values of 300 B, a mark after each). The engine runs in its thread.
+ * (17-byte ascending keys, values of 300 B, a mark after each). The engine runs in its thread, and keeps and checks page checksums.
  * "Main" is the time of the member's thread, "all" the CPU of all threads; µs per put, medians of the batches.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -47,6 +47,7 @@ try {
     clock: nodeClock,
     path,
     workerScript: script,
+    sumsPath: join(folder, 'db.sums'),
     batchLimit: putsPerBatch,
   });
   if (!opened.ok) throw new Error(opened.error);

@@ -1,11 +1,14 @@
 /**
  * The database file alone, on this machine's disk: `npm run bench -- bolt [FOLDER]`. Commits of 10,000 puts as the member makes them
- * at full load (17-byte ascending keys, values of 300 B, fill 0.9, one meta key), opening, random reads, a scan, a snapshot.
+ * at full load (17-byte ascending keys, values of 300 B, fill 0.9, one meta key), opening, random reads, a scan, a snapshot. Pages are
+ * summed up when they are written, and checked when they are read.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BoltDb } from '../src/server/storage/bolt/db.ts';
+import { PageSums } from '../src/server/storage/bolt/page-sums.ts';
+import { SumsKeeper } from '../src/server/storage/bolt/sums-keeper.ts';
 import { nodeDisk } from '../src/server/storage/node-disk.ts';
 
 const commits = 30;
@@ -56,8 +59,15 @@ function report(what: string, costs: readonly Cost[], count: number): void {
 
 const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'bolt-bench-'));
 const path = join(folder, 'db');
+const pageSums = new PageSums();
+const newKeeper = () =>
+  new SumsKeeper(pageSums, (error) => {
+    throw error;
+  });
 try {
-  let db = await BoltDb.open(nodeDisk, path, { initialMapBytes: 10 * 2 ** 30 });
+  const sums = newKeeper();
+  let db = await BoltDb.open(nodeDisk, path, { initialMapBytes: 10 * 2 ** 30, sums });
+  await sums.begin(nodeDisk, join(folder, 'db.sums'), await db.identity(), db.lastCommit());
   const noting: Cost[] = [];
   const committing: Cost[] = [];
   for (let commit = 0; commit < commits; commit++) {
@@ -79,7 +89,7 @@ try {
   console.log(`${commits * putsPerCommit} records, file ${(statSync(path).size / 1e6).toFixed(0)} MB`);
 
   const opening = await measured(async () => {
-    db = await BoltDb.open(nodeDisk, path);
+    db = await BoltDb.open(nodeDisk, path, { sums: newKeeper() });
   });
   report('open, which walks all pages', [opening], commits * putsPerCommit);
   await db.read(async (tx) => {

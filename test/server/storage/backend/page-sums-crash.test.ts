@@ -243,6 +243,15 @@ describe('page checksums', () => {
     // Else the property would hold for want of checksums.
     expect(kept).toBeGreaterThan(starts / 3);
   });
+
+  it('are kept when only the process dies, wherever it is', async () => {
+    for (let operation = 0; operation < 120; operation++) {
+      const world = await newWorld(operation);
+      await start(world.disk);
+      await live(world, { seed: operation % 5, steps: 12, end: { type: 'kill', operation }, after: 'nothing' });
+      expect(await start(world.disk), `killed at operation ${operation}`).toEqual([]);
+    }
+  });
 });
 
 function seedOf(text: string | undefined): { readonly seed?: number } {
