@@ -190,7 +190,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
       return fetchHashes(asking, members, question, logger.at('peer-hashes.ts'));
     },
     promoteAt: (leader, id) => promoteAt(asking, leader, id),
-    leasesAtLeader: new PeerLeases(asking),
+    leasesAtLeader: new PeerLeases(asking, nodeClock),
     ...(admin !== null && { raftChanged: admin.raftChanged }),
   });
   opened.add(async () => {

@@ -26,7 +26,7 @@ describe(`durability, seed ${seed}`, () => {
     const endpoints = cluster.members.map((member) => member.clientUrl);
     const load = new WriteLoad(endpoints, 6);
     closers.push(() => load.close());
-    const leases = new LeaseLoad(endpoints, 3);
+    const leases = new LeaseLoad(endpoints, 2);
     closers.push(() => leases.close());
     let acknowledgedBefore = 0;
     for (let killed = 0; killed < kills; ) {
