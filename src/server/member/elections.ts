@@ -146,8 +146,8 @@ export class Elections {
   }
 
   /**
-   * A try that finds no votes costs nothing: pre-votes raise no term. Who has voted for another since the news passes a try over: that one
-   * may lead already, and would be overthrown before it is heard of. After the last, Raft's own timer goes on.
+   * A try that finds no votes costs nothing: pre-votes raise no term. Who has voted since the last one passes a try over: whoever it was for,
+   * itself or another, may lead already, and would be overthrown before it is heard of. After the last, Raft's own timer goes on.
    */
   private campaignSoon(attempt: number): void {
     const { clock, driver, random } = this.ports;
@@ -158,7 +158,7 @@ export class Elections {
       if (driver.leaderId !== 0n) return;
       driver.update((node) => {
         const { term: now, vote } = node.basicStatus();
-        const hasVoted = now > term && vote !== 0n && vote !== this.localId;
+        const hasVoted = now > term && vote !== 0n;
         if (!hasVoted) node.campaign();
       });
       if (attempt < hurryTriesMax) this.campaignSoon(attempt + 1);

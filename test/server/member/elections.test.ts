@@ -185,6 +185,22 @@ describe('when the process of a peer is gone', () => {
     expect(raft.sentOf(messageType.preVote)).toHaveLength(2);
   });
 
+  it('a follower whose own election is under way does not overthrow itself', () => {
+    const { raft, elections, passMs, follow } = bench({ preVote: true });
+    follow();
+    elections.peerProcessGone(1n);
+    passMs(60);
+    raft.driver.step(newMessage(messageType.preVoteResp, 3n, 2n, { term: 3 }));
+    raft.turn();
+    while (raft.saves.length > 0) raft.disk();
+    expect([raft.sentOf(messageType.vote).length, raft.sentOf(messageType.preVote).length]).toEqual([2, 2]);
+    // The try is passed over; the votes may be lost, so there is another.
+    passMs(120);
+    expect(raft.sentOf(messageType.preVote)).toHaveLength(2);
+    passMs(180);
+    expect(raft.sentOf(messageType.preVote)).toHaveLength(4);
+  });
+
   it('nothing happens if it did not lead', () => {
     const { raft, elections, passMs, follow } = bench({ preVote: true });
     follow();
