@@ -69,7 +69,7 @@ export class PageChecksumError extends CorruptDatabaseError {
 function textOf({ page, pageSize, kind, of, expected, found }: ChangedPage, bucket: string | null): string {
   const place = `the ${kind} at byte ${page * pageSize}`;
   const continued = of === page ? '' : `, a part of page ${of}`;
-  const within = bucket === null ? '' : `, of ${bucket}`;
+  const within = bucket === null ? '' : `, of ${bucket},`;
   const sums = `has the checksum ${hex(found)}, but was written with ${hex(expected)}`;
   return `${place}${continued}${within} ${sums}: the disk or the memory has changed it. ${whatToDo}`;
 }
