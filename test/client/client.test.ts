@@ -1,7 +1,7 @@
 import type { Http2Server, ServerHttp2Stream } from 'node:http2';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
-import { createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { plainEndpoint } from '../../src/base/member-endpoint.ts';
 import { bodyBytesMax, httpGet } from '../../src/client/http-get.ts';
@@ -135,6 +135,41 @@ describe('MemberProbe', () => {
     });
     expect(await probe.health(plainEndpoint(url), 5_000)).toMatchObject({ ok: true });
     expect(paths).toEqual(['/etcdserverpb.Maintenance/Status', '/etcdserverpb.KV/Range']);
+  });
+
+  it('asks one that wants a user name how it is itself', async () => {
+    let paths: string[] = [];
+    const http = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (chunk) => {
+        paths = [...paths, String(chunk.toString().split(' ')[1])];
+        socket.end('HTTP/1.0 200 OK\r\n\r\n{"health":"true"}');
+      });
+      closers.push(() => socket.destroy());
+    });
+    const grpc = await grpcServer((stream) =>
+      stream.respond({ 'grpc-status': '3', 'grpc-message': 'etcdserver: user name is empty' }, { endStream: true }),
+    );
+    // One port for both, as etcd has it: what begins like HTTP/2 goes to the one, the rest to the other.
+    const { port: inner } = new URL(grpc);
+    const { port: outer } = new URL(await listen(http));
+    const front = createServer((socket) => {
+      socket.on('error', () => {});
+      closers.push(() => socket.destroy());
+      socket.once('data', (chunk) => {
+        const back = createConnection({
+          host: '127.0.0.1',
+          port: Number(chunk.toString().startsWith('PRI') ? inner : outer),
+        });
+        back.on('error', () => {});
+        back.write(chunk);
+        socket.pipe(back).pipe(socket);
+      });
+    });
+    const probe = new MemberProbe();
+    closers.push(() => probe.close());
+    expect((await probe.health(plainEndpoint(await listen(front)), 5_000)).ok).toBe(true);
+    expect(paths).toEqual(['/health']);
   });
 
   it('takes one that may not read the key for healthy', async () => {

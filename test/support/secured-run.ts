@@ -105,7 +105,7 @@ export class SecuredRun {
       .poll(() => this.members(), { timeout: 40_000 })
       .toMatchObject(names.map((name) => ({ name, ready: false, member: silent })));
     const { out } = await this.command('status', '--cluster');
-    expect(out).toMatch(/^etcd1 does not answer at https:.*, so only its log tells of it: /m);
+    expect(out).toMatch(/^etcd1 does not tell its status at https:.*, so only its log tells of it: /m);
     const waited = await this.command('wait', '--for=leader', '--timeout', '100ms');
     expect(waited.code).not.toBe(0);
     expect(waited.err).toMatch(reason);

@@ -80,8 +80,10 @@ function memberRow(
 /** Why columns of a member are empty that answers nobody. */
 function silenceOf({ name, state, member }: ProcessFacts): string[] {
   if (member === null || member.clientError === null || state !== 'running') return [];
-  const known = member.source === 'admin' ? '' : ', so only its log tells of it';
-  return [`${name} does not answer at ${member.clientUrl}${known}: ${member.clientError}`];
+  const { source, clientUrl, clientError, raftIndex } = member;
+  if (source === 'admin') return [`${name} does not answer at ${clientUrl}: ${clientError}`];
+  const known = raftIndex === null ? 'only its log tells of it' : 'its log and metrics tell of it';
+  return [`${name} does not tell its status at ${clientUrl}, so ${known}: ${clientError}`];
 }
 
 function text<T>(value: T | null, show: (value: T) => string): string {
