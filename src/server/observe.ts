@@ -9,7 +9,7 @@ import type { Member } from './member/member.ts';
 import type { MaintenanceMetrics, MemberMetrics as MemberCounters } from './member/member-metrics.ts';
 import { serverVersion } from './member/server-version.ts';
 import type { MemberMetrics } from './metrics/member.ts';
-import type { Counter, Histogram, Registry } from './metrics/registry.ts';
+import type { Counter, Family, Gauge, Histogram, Registry } from './metrics/registry.ts';
 import type { AllMetrics } from './metrics/scrape.ts';
 import type { PeerMetrics } from './peer/metrics.ts';
 import type { TimedAction } from './storage/backend/backend.ts';
@@ -29,7 +29,26 @@ export function backendHook({ disk, mvcc }: MemberMetrics): (action: TimedAction
   return (action, tookMs) => histograms[action].observe(tookMs / 1000);
 }
 
-function maintenanceMetrics({ mvcc, snap }: MemberMetrics): MaintenanceMetrics {
+/** Counts what is on its way, and what became of it. */
+function transfers(
+  inflights: Family<Gauge>,
+  successes: Family<Counter>,
+  failures: Family<Counter>,
+  seconds: Family<Histogram>,
+): (peer: string) => (succeeded: boolean) => void {
+  return (peer) => {
+    const begunMs = performance.now();
+    const inflight = inflights.labels(peer);
+    inflight.set(inflight.value + 1);
+    return (succeeded) => {
+      inflight.set(inflight.value - 1);
+      (succeeded ? successes : failures).labels(peer).inc();
+      if (succeeded) seconds.labels(peer).observe((performance.now() - begunMs) / 1000);
+    };
+  };
+}
+
+function maintenanceMetrics({ mvcc, snap, network }: MemberMetrics): MaintenanceMetrics {
   return {
     compactionMs: mvcc.dbCompactionTotalDurationMilliseconds,
     compactionPauseMs: mvcc.dbCompactionPauseDurationMilliseconds,
@@ -43,6 +62,18 @@ function maintenanceMetrics({ mvcc, snap }: MemberMetrics): MaintenanceMetrics {
       },
     },
     databaseSaveSeconds: snap.dbSaveTotalDurationSeconds,
+    sendingSnapshot: transfers(
+      network.snapshotSendInflightsTotal,
+      network.snapshotSendSuccess,
+      network.snapshotSendFailures,
+      network.snapshotSendTotalDurationSeconds,
+    ),
+    receivingSnapshot: transfers(
+      network.snapshotReceiveInflightsTotal,
+      network.snapshotReceiveSuccess,
+      network.snapshotReceiveFailures,
+      network.snapshotReceiveTotalDurationSeconds,
+    ),
   };
 }
 

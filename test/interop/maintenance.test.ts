@@ -1,6 +1,6 @@
 /** What operators see of maintenance besides its answers: log lines with their fields, metrics that move, codes of refusals. */
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bundledEtcd, TestCluster, type TestMember } from '../support/cluster.ts';
 import { realProgram, run } from '../support/real-etcd.ts';
 
@@ -44,8 +44,21 @@ const lines = [
   'kvstore restored',
 ];
 
+const transferLines = [
+  'sending merged snapshot',
+  'sending database snapshot',
+  'sent database snapshot',
+  'saved database snapshot to disk',
+  'received and saved database snapshot',
+  'applying snapshot',
+  'applied incoming Raft snapshot',
+  'applySnapshot: opened snapshot backend',
+  'restored mvcc store',
+  'applied snapshot',
+];
+
 /** What a log says of each of those lines: the names of its fields, in their order. */
-function fieldsOf(log: string): Record<string, string> {
+function fieldsOf(log: string, lines: readonly string[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const line of log.split('\n').filter((text) => text.startsWith('{'))) {
     const { level, msg, ts, caller, ...fields } = JSON.parse(line) as Record<string, unknown>;
@@ -82,15 +95,59 @@ async function maintained(binary: string): Promise<{ readonly log: string; reado
   return { log: member.log, metrics };
 }
 
+/** A follower comes back to a leader whose log no longer reaches it: what both log, and what they count of databases. */
+async function fallenBehind(binary: string) {
+  const flags = ['--snapshot-count=10', '--snapshot-catchup-entries=5'];
+  const cluster = await TestCluster.start({ binaries: [binary, binary, binary], flags });
+  closers.push(() => cluster.close());
+  const running = [...cluster.members];
+  const follower = running.splice(
+    (await Promise.all(running.map(metricsOf))).findIndex((metrics) => metrics['etcd_server_is_leader'] === 0),
+    1,
+  )[0];
+  if (follower === undefined) throw new Error('one of them follows');
+  await follower.kill('SIGTERM');
+  const endpoints = `--endpoints=${running.map(({ clientUrl }) => clientUrl).join(',')}`;
+  for (let i = 0; i < 40; i++)
+    expect(await run(etcdctl, [endpoints, 'put', `key${i}`, 'v'])).toMatchObject({ code: 0 });
+  follower.start();
+  await follower.waitForLog('"applied snapshot"');
+  // The leader hears of it after the follower.
+  const transfers = async () =>
+    (await Promise.all(cluster.members.map(metricsOf))).flatMap((metrics) =>
+      Object.entries(metrics).filter(([name]) =>
+        /^etcd_network_snapshot_(send|receive)_(success|failures|inflights_total|total_duration_seconds_count)\b/.test(
+          name,
+        ),
+      ),
+    );
+  await vi.waitUntil(async () => (await transfers()).some(([name]) => name.includes('send_success')), {
+    timeout: 10_000,
+  });
+  const counts = await transfers();
+  return {
+    fields: fieldsOf(cluster.members.map(({ log }) => log).join(''), transferLines),
+    counts: Object.fromEntries(counts.map(([name, value]) => [name.replace(/"[0-9a-f]+"/, 'id'), value])),
+  };
+}
+
 describe.skipIf(skipped !== '')(`maintenance of bundled members${skipped}`, () => {
   it('is logged, and moves the metrics, as that of real ones', { timeout: 60_000 }, async () => {
     const [ours, real] = await Promise.all([maintained(bundledEtcd), maintained(etcd)]);
-    expect(fieldsOf(ours.log)).toEqual(fieldsOf(real.log));
-    expect(Object.keys(fieldsOf(ours.log)).sort()).toEqual([...lines].sort());
+    expect(fieldsOf(ours.log, lines)).toEqual(fieldsOf(real.log, lines));
+    expect(Object.keys(fieldsOf(ours.log, lines)).sort()).toEqual([...lines].sort());
     for (const name of movedMetrics) {
       expect(real.metrics[name], name).toBeGreaterThan(0);
       expect(ours.metrics[name], name).toBeGreaterThan(0);
     }
+  });
+
+  it('is logged and measured alike where a follower gets a database', { timeout: 60_000 }, async () => {
+    const [ours, real] = await Promise.all([fallenBehind(bundledEtcd), fallenBehind(etcd)]);
+    expect(ours.fields).toEqual(real.fields);
+    expect(Object.keys(ours.fields).sort()).toEqual([...transferLines].sort());
+    expect(ours.counts).toEqual(real.counts);
+    expect(Object.keys(ours.counts)).toHaveLength(6);
   });
 
   it('tells a member that was removed what to do with its directory', async () => {

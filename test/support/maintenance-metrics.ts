@@ -10,6 +10,8 @@ export const unmeasuredMaintenance: MaintenanceMetrics = {
   hashRevisionSeconds: nowhere,
   snapshotSaveSeconds: nowhere,
   databaseSaveSeconds: nowhere,
+  sendingSnapshot: () => () => undefined,
+  receivingSnapshot: () => () => undefined,
 };
 
 /** What was observed is added to the notes, as `name value`. */
@@ -22,5 +24,7 @@ export function notedMaintenance(notes: string[]): MaintenanceMetrics {
     hashRevisionSeconds: noting('hashRevisionSeconds'),
     snapshotSaveSeconds: noting('snapshotSaveSeconds'),
     databaseSaveSeconds: noting('databaseSaveSeconds'),
+    sendingSnapshot: (to) => (succeeded) => notes.push(`sent to ${to} ${succeeded}`),
+    receivingSnapshot: (from) => (succeeded) => notes.push(`received from ${from} ${succeeded}`),
   };
 }

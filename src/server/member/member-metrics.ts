@@ -29,6 +29,9 @@ export interface MaintenanceMetrics {
   readonly snapshotSaveSeconds: Observed;
   /** Of databases that came with snapshots. */
   readonly databaseSaveSeconds: Observed;
+  /** A database sets out to a member, or comes from it, by its id as logs print it. What this gives is told once how it ended. */
+  sendingSnapshot(to: string): (succeeded: boolean) => void;
+  receivingSnapshot(from: string): (succeeded: boolean) => void;
 }
 
 export interface MemberMetrics {

@@ -276,6 +276,7 @@ export class Member implements MemberApi {
       config,
       disk: ports.disk,
       logger: ports.logger.at('member/snapshot-exchange.ts'),
+      metrics: ports.metrics.maintenance,
       snapshots: this.snapshots,
       connections: this.connections,
       schedule: (callback) => ports.schedule(callback),
@@ -288,7 +289,7 @@ export class Member implements MemberApi {
         this.barrier.applied(index);
         this.leases.applied(index);
       },
-      reportSnapshot: (id, success) => this.reportSnapshot(id, success),
+      reportSnapshot: (id, success) => this.driver.update((node) => node.reportSnapshot(id, success)),
     });
     this.watchState();
     this.reconfiguration = new Reconfiguration(log.memberId, config.strictReconfigCheck, this.requestTimeoutMs, {
@@ -555,7 +556,7 @@ export class Member implements MemberApi {
   }
 
   reportSnapshot(id: bigint, success: boolean): void {
-    this.driver.update((node) => node.reportSnapshot(id, success));
+    this.exchange.reported(id, success);
   }
 
   /** Whether connections are up to as many voters as can agree on anything, this member among them. */

@@ -12,6 +12,7 @@ import type { Logger } from '../log/logger.ts';
 import type { Backend } from '../storage/backend/backend.ts';
 import { adoptSnapshotDatabase } from '../storage/snapshot/snapshot-databases.ts';
 import type { Connections } from './connections.ts';
+import type { MaintenanceMetrics } from './member-metrics.ts';
 import { databasePath } from './open.ts';
 import type { Snapshots } from './snapshots.ts';
 import { MemberState } from './state.ts';
@@ -20,6 +21,7 @@ export interface SnapshotExchangePorts {
   readonly config: EtcdConfig;
   readonly disk: Disk;
   readonly logger: Logger;
+  readonly metrics: MaintenanceMetrics;
   readonly snapshots: Snapshots;
   readonly connections: Connections;
   /** Runs the callback once, after the I/O of this turn of the event loop. */
@@ -37,6 +39,8 @@ export interface SnapshotExchangePorts {
 export class SnapshotExchange {
   private readonly ports: SnapshotExchangePorts;
   private installing: Promise<void> = Promise.resolve();
+  /** Whom the last database that was sent to them has reached. */
+  private readonly arrived = new Set<bigint>();
 
   constructor(ports: SnapshotExchangePorts) {
     this.ports = ports;
@@ -55,15 +59,25 @@ export class SnapshotExchange {
   }
 
   private async sendDatabase(message: Message): Promise<void> {
-    const { connections, snapshots, logger } = this.ports;
+    const { connections, snapshots, logger, metrics } = this.ports;
+    const ended = metrics.sendingSnapshot(formatId(message.to));
+    this.arrived.delete(message.to);
     try {
       const outgoing = await snapshots.outgoing(message);
       await connections.transport?.sendSnapshot(outgoing).finally(() => outgoing.sent());
+      ended(this.arrived.has(message.to));
     } catch (error) {
       const to = formatId(message.to);
+      ended(false);
       logger.warn('failed to make a snapshot for a follower', { 'remote-peer-id': to, error: String(error) });
       this.ports.reportSnapshot(message.to, false);
     }
+  }
+
+  /** The transport tells of a snapshot that it was given. */
+  reported(id: bigint, success: boolean): void {
+    if (success) this.arrived.add(id);
+    this.ports.reportSnapshot(id, success);
   }
 
   /** Puts a snapshot that the leader sent in place; rejects if the disk fails. */
@@ -77,14 +91,15 @@ export class SnapshotExchange {
     const { config, disk, logger, snapshots, connections } = this.ports;
     const { index, term } = snapshot.metadata;
     const old = this.ports.state();
-    const fields = {
+    const fields = (state: MemberState) => ({
       'current-snapshot-index': snapshots.index,
-      'current-applied-index': old.applied.index,
+      'current-applied-index': state.applied.index,
       'incoming-leader-snapshot-index': index,
       'incoming-leader-snapshot-term': term,
-    };
-    logger.info('applying snapshot', fields);
+    });
+    logger.info('applying snapshot', fields(old));
     await snapshots.store(snapshot, hardState);
+    logger.info('applied incoming Raft snapshot', { 'snapshot-index': index });
     const path = databasePath(config);
     await old.backend.leaveFile();
     await adoptSnapshotDatabase(disk, dirname(path), index, path);
@@ -92,8 +107,10 @@ export class SnapshotExchange {
     if (!backend.ok) throw new Error(`cannot open the database of the snapshot at index ${index}: ${backend.error}`);
     const { clusterId, localId } = old.membership;
     const state = new MemberState(backend.value, clusterId, localId, config, old.membership);
+    logger.info('applySnapshot: opened snapshot backend');
     await state.restore(backend.value, () => new Promise((done) => this.ports.schedule(done)));
-    logger.info('applySnapshot: opened snapshot backend', { 'consistent-index': state.applied.index });
+    logger.info('kvstore restored', { 'current-rev': state.store.revision });
+    logger.info('restored mvcc store', { 'consistent-index': state.applied.index });
     // Nobody may read the old database once it is being closed.
     old.onCommitted = () => {};
     this.ports.replaceState(state);
@@ -102,7 +119,7 @@ export class SnapshotExchange {
     connections.follow();
     await snapshots.installed();
     this.ports.installed(index);
-    logger.info('applied snapshot', fields);
+    logger.info('applied snapshot', fields(state));
   }
 
   /** Resolves when nothing is being put in place any more. */

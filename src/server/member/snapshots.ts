@@ -5,6 +5,8 @@
  * What must hold: a .snap file is durable before the WAL notes it, its database holds at least its index, and the WAL says by then
  * that the index is committed.
  */
+import { Duration } from '../../base/duration.ts';
+import { humanBytes } from '../../base/human-bytes.ts';
 import type { Clock, Disk, Timer } from '../../base/ports.ts';
 import type { HardState, Message, Snapshot } from '../../proto/raftpb.ts';
 import type { MemoryStorage } from '../../raft/storage.ts';
@@ -13,7 +15,11 @@ import { encodeV2Store } from '../cluster/v2-store.ts';
 import type { Logger } from '../log/logger.ts';
 import type { OutgoingSnapshot } from '../peer/snapshot-sender.ts';
 import type { BackendSnapshot } from '../storage/backend/backend.ts';
-import { removeSnapshotDatabases, saveSnapshotDatabase } from '../storage/snapshot/snapshot-databases.ts';
+import {
+  removeSnapshotDatabases,
+  saveSnapshotDatabase,
+  snapshotDatabasePath,
+} from '../storage/snapshot/snapshot-databases.ts';
 import { purgeSnapshotFiles, saveSnapshotFile } from '../storage/snapshot/snapshot-files.ts';
 import type { Wal } from '../storage/wal/wal.ts';
 import type { MaintenanceMetrics } from './member-metrics.ts';
@@ -205,9 +211,15 @@ export class Snapshots {
       const snapshot = this.snapshotNow();
       const database = await state.backend.snapshot();
       const chunks = piecesOf(database);
+      const { clock, logger } = this.ports;
+      const [from, to] = [formatId(state.membership.localId), formatId(message.to)];
+      const fields = { from, to, bytes: database.bytes, size: humanBytes(database.bytes) };
+      logger.info('sending merged snapshot', fields);
+      const begunMs = clock.monotonicMs();
       const sent = async (): Promise<void> => {
-        this.ports.clock.after(catchupPauseMs, () => {
+        clock.after(catchupPauseMs, () => {
           this.sending--;
+          logger.info('sent merged snapshot', { ...fields, took: Duration.fromMs(clock.monotonicMs() - begunMs) });
         });
         // A read may be under way: the file is needed until it is done.
         await chunks.return(undefined);
@@ -222,15 +234,32 @@ export class Snapshots {
 
   /** Stores a database that the leader sends, until Raft takes its snapshot. */
   async receive(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
-    const index = message.snapshot?.metadata.index ?? 0;
+    const from = formatId(message.from);
+    const ended = this.ports.metrics.receivingSnapshot(from);
+    try {
+      await this.saveDatabase(from, message.snapshot?.metadata.index ?? 0, database);
+      ended(true);
+    } catch (error) {
+      ended(false);
+      throw error;
+    }
+  }
+
+  private async saveDatabase(from: string, index: number, database: AsyncIterable<Uint8Array>): Promise<void> {
     const { clock, disk, directory, logger, metrics } = this.ports;
     const begunMs = clock.monotonicMs();
     const bytes = await saveSnapshotDatabase(disk, directory, index, database);
-    metrics.databaseSaveSeconds.observe((clock.monotonicMs() - begunMs) / 1000);
+    const tookMs = clock.monotonicMs() - begunMs;
+    metrics.databaseSaveSeconds.observe(tookMs / 1000);
+    const size = humanBytes(bytes);
+    logger.info('saved database snapshot to disk', { path: snapshotDatabasePath(directory, index), bytes, size });
     logger.info('received and saved database snapshot', {
-      'remote-peer-id': formatId(message.from),
+      'local-member-id': formatId(this.ports.state().membership.localId),
+      'remote-snapshot-sender-id': from,
       'incoming-snapshot-index': index,
       'incoming-snapshot-size-bytes': bytes,
+      'incoming-snapshot-size': size,
+      'download-took': Duration.fromMs(tookMs),
     });
   }
 

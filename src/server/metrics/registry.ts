@@ -22,7 +22,7 @@ export class Counter {
   }
 }
 
-class Gauge {
+export class Gauge {
   #value = 0;
 
   set(value: number): void {
