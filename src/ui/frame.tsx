@@ -8,7 +8,7 @@ import { keyText } from './input/keymap.ts';
 import type { Pane } from './pane.ts';
 import { commandText } from './source.ts';
 import { Surface } from './surface.tsx';
-import { overlayRow, padRow, visibleWidth } from './terminal/ansi.ts';
+import { overlayRow, padRow, sliceRow, visibleWidth } from './terminal/ansi.ts';
 import type { Theme } from './theme.ts';
 import { themeOf } from './theme.ts';
 import type { KeyBarView } from './view-model/chrome.ts';
@@ -111,8 +111,9 @@ export class Frame {
       helpScrollMax,
       keyBar: bars.hits,
     };
-    // A screen smaller than the smallest layout shows its upper left part.
-    return { rows: screen.rows.slice(0, size.height), around };
+    // A screen smaller than the smallest layout shows its upper left part: what is beyond the last column would be written upon it.
+    const rows = screen.rows.slice(0, size.height);
+    return { rows: size.width < layout.width ? rows.map((row) => sliceRow(row, 0, size.width)) : rows, around };
   }
 
   /** Draws help for nobody to see: the first dialog need not wait until its code is compiled. */

@@ -2,25 +2,22 @@
  * The dashboard in a real terminal: the installed command over a Procfile of three bundled members, in a tmux of its own, at three sizes. What
  * the screen shows is in test/testdata/ui/tmux; `UPDATE_GOLDEN=1` writes it anew.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.ts';
 import { freePorts } from '../support/ports.ts';
 import type { Cast } from './dashboard-screen.ts';
 import { masked, membersOn } from './dashboard-screen.ts';
-import { environmentIn } from './dashboard-terminal.ts';
-import { Tmux, whyNoTmux } from './dashboard-tmux.ts';
+import type { Tmux } from './dashboard-tmux.ts';
+import { patienceMs, tmuxPlace, whyNoTmux } from './dashboard-tmux.ts';
 
 const bin = fileURLToPath(new URL('../../bin/clusterctl', import.meta.url));
 const goldens = fileURLToPath(new URL('../testdata/ui/tmux/', import.meta.url));
 const update = (process.env['UPDATE_GOLDEN'] ?? '') !== '';
 const skipped = whyNoTmux();
 
-/** Of one look at the screen, on the slowest machine. */
-const patienceMs = 40_000;
 /** What stands still for so long is written as a golden. */
 const settledMs = 3_000;
 /** The command that was copied last is said again before the dashboard takes the words away. */
@@ -35,38 +32,14 @@ const sizes = [
   { columns: 60, rows: 15 },
   { columns: 200, rows: 60 },
 ] as const;
-const [small, , large] = sizes;
+const [, , large] = sizes;
 
-let cwd: string;
-let tmux: Tmux | null = null;
+const place = tmuxPlace();
 const clients = new Map<string, TestClient>();
-
-beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'clusterctl-tmux-'));
-  mkdirSync(join(cwd, 'run'), { mode: 0o700 });
-});
-afterEach(async () => {
+afterEach(() => {
   for (const client of clients.values()) client.close();
   clients.clear();
-  if (tmux !== null) await end(tmux);
-  tmux = null;
-  rmSync(cwd, { recursive: true, force: true });
 });
-
-/** Waits for the run, so that nothing of it outlives the test. */
-async function end(terminal: Tmux): Promise<void> {
-  const isOver = async () => (await terminal.facts('#{pane_dead}')) === '1';
-  const pid = Number(await terminal.facts('#{pane_pid}'));
-  if (!(await isOver())) process.kill(pid, 'SIGTERM');
-  await expect.poll(isOver, { timeout: patienceMs }).toBe(true);
-  await terminal.close();
-}
-
-async function open(command: string): Promise<Tmux> {
-  const env = { ...environmentIn(cwd), TMUX_TMPDIR: join(cwd, 'run') };
-  tmux = await Tmux.open({ cwd, env, ...small, command });
-  return tmux;
-}
 
 /** Three members on free ports; the clients know them by their names. */
 async function writeProcfile(): Promise<void> {
@@ -80,7 +53,7 @@ async function writeProcfile(): Promise<void> {
     const peer = `--listen-peer-urls ${url(at + 3)} --initial-advertise-peer-urls ${url(at + 3)}`;
     return `${name}: etcd --name ${name} ${client} ${peer} --initial-cluster ${cluster} --initial-cluster-state new`;
   });
-  writeFileSync(join(cwd, 'Procfile'), `${lines.join('\n')}\n`);
+  writeFileSync(join(place.cwd, 'Procfile'), `${lines.join('\n')}\n`);
 }
 
 function clientOf(name: string): TestClient {
@@ -101,9 +74,9 @@ function leaderOf(screen: string): string | null {
 /** The row of the leader has the cursor: it is what keys are about. */
 async function select(terminal: Tmux, name: string): Promise<void> {
   await terminal.press('Up', 'Up', 'Up');
-  await terminal.until('the first row has the cursor', (screen) => screen.includes('▸ etcd1'), patienceMs);
+  await terminal.until('the first row has the cursor', (screen) => screen.includes('▸ etcd1'));
   for (let at = 1; at < Number(name.slice(-1)); at++) await terminal.press('Down');
-  await terminal.until(`${name} has the cursor`, (screen) => screen.includes(`▸ ${name}`), patienceMs);
+  await terminal.until(`${name} has the cursor`, (screen) => screen.includes(`▸ ${name}`));
 }
 
 /** Heals everything and waits until all follow one leader, who gets the cursor. */
@@ -112,7 +85,6 @@ async function whole(terminal: Tmux): Promise<string> {
   const leader = await terminal.until(
     'all follow one leader, and there is no fault',
     (screen) => /3\/3 up +★/.test(screen) && !/! \d fault/.test(screen) && leaderOf(screen),
-    patienceMs,
   );
   await select(terminal, leader);
   return leader;
@@ -168,13 +140,12 @@ describe.skipIf(skipped !== null)(`the dashboard in tmux${skipped === null ? '' 
   const story = { timeout: 300_000, retry: 2 };
   it('shows a start, a leader kill with the new leader, a cut off leader, and a heal', story, async () => {
     await writeProcfile();
-    const terminal = await open(`exec ${bin} start`);
+    const terminal = await place.open(`exec ${bin} start`);
     await terminal.resize(large.columns, large.rows);
 
     const first = await terminal.until(
       'three members, one of which leads',
       (screen) => /3\/3 up +★/.test(screen) && leaderOf(screen),
-      patienceMs,
     );
     await select(terminal, first);
     await expectScreens(terminal, 'started', { leads: first, hit: null }, null);
@@ -188,9 +159,9 @@ describe.skipIf(skipped !== null)(`the dashboard in tmux${skipped === null ? '' 
     const second = await whole(terminal);
     const cut = await withNewLeader(terminal, second, async () => {
       await terminal.type(':');
-      await terminal.until('the palette', (screen) => screen.includes('Commands'), patienceMs);
+      await terminal.until('the palette', (screen) => screen.includes('Commands'));
       await terminal.type('isol lead');
-      await terminal.until('what is looked for', (screen) => screen.includes('▸ Isolate the leader'), patienceMs);
+      await terminal.until('what is looked for', (screen) => screen.includes('▸ Isolate the leader'));
       await terminal.press('Enter');
       return / ≠ cut off, no leader [\s\S]*≠ cut ≠f\d/;
     });
@@ -201,7 +172,7 @@ describe.skipIf(skipped !== null)(`the dashboard in tmux${skipped === null ? '' 
     await expectScreens(terminal, 'leader-cut-off', cut, 'clusterctl fault partition --isolate leader');
 
     await terminal.type('H');
-    await terminal.until('all agree', (screen) => /3\/3 up/.test(screen) && leaderOf(screen) === cut.leads, patienceMs);
+    await terminal.until('all agree', (screen) => /3\/3 up/.test(screen) && leaderOf(screen) === cut.leads);
     await expectScreens(terminal, 'healed', cut, 'clusterctl fault heal --all');
     expect(await clientOf(cut.hit).get('b')).toMatchObject({ ok: true, answer: { count: '1' } });
   });
@@ -219,16 +190,12 @@ async function withNewLeader(
   let hit = leader;
   for (let attempt = 1; ; attempt++) {
     const wanted = await act();
-    const after = await terminal.until(
-      `a new leader, and ${wanted}`,
-      (screen) => {
-        const [, leads, how] = /★ (etcd\d) leads in term \d+, [\d.]+m?s (\S+ \S+ ?\S*)/.exec(screen) ?? [];
-        const rows = membersOn(screen);
-        const isShown = leads !== undefined && leads !== hit && /^★ leader/.test(rows.get(leads)?.role ?? '');
-        return wanted.test(screen) && isShown && { leads, how };
-      },
-      patienceMs,
-    );
+    const after = await terminal.until(`a new leader, and ${wanted}`, (screen) => {
+      const [, leads, how] = /★ (etcd\d) leads in term \d+, [\d.]+m?s (\S+ \S+ ?\S*)/.exec(screen) ?? [];
+      const rows = membersOn(screen);
+      const isShown = leads !== undefined && leads !== hit && /^★ leader/.test(rows.get(leads)?.role ?? '');
+      return wanted.test(screen) && isShown && { leads, how };
+    });
     if (after.how?.trim() === `after ${hit}` || attempt === triesMax) return { leads: after.leads, hit };
     hit = await whole(terminal);
   }

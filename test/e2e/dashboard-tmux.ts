@@ -1,10 +1,17 @@
 /** A terminal of a tmux server of its own: typed into, resized, and read as a user would see it. */
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect } from 'vitest';
+import { environmentIn } from './dashboard-terminal.ts';
 
 const run = promisify(execFile);
 
+/** For one thing to be seen, on the slowest machine. */
+export const patienceMs = 40_000;
 /** How soon to look again at a screen that does not show it yet. */
 const lookAgainMs = 40;
 
@@ -18,7 +25,39 @@ export function whyNoTmux(): string | null {
   }
 }
 
-export interface TmuxOptions {
+/** A folder for each test of a file, and the terminal in it, whose program does not outlive its test. */
+export interface TmuxPlace {
+  readonly cwd: string;
+  /** A terminal of 80 columns and 24 rows, in which /bin/sh runs `command`. */
+  open(command: string): Promise<Tmux>;
+}
+
+/** To be called once in a file, outside of its tests. */
+export function tmuxPlace(): TmuxPlace {
+  let cwd = '';
+  let terminal: Tmux | null = null;
+  beforeEach(() => {
+    cwd = mkdtempSync(join(tmpdir(), 'clusterctl-tmux-'));
+    mkdirSync(join(cwd, 'run'), { mode: 0o700 });
+  });
+  afterEach(async () => {
+    await terminal?.end();
+    terminal = null;
+    rmSync(cwd, { recursive: true, force: true });
+  });
+  return {
+    get cwd() {
+      return cwd;
+    },
+    async open(command) {
+      const env = { ...environmentIn(cwd), TMUX_TMPDIR: join(cwd, 'run') };
+      terminal = await Tmux.open({ cwd, env, columns: 80, rows: 24, command });
+      return terminal;
+    },
+  };
+}
+
+interface TmuxOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly columns: number;
@@ -48,6 +87,15 @@ export class Tmux {
   /** What the pane shows, a line for each row, without colours and without spaces at the ends of rows. */
   async capture(): Promise<string> {
     return this.#run('capture-pane', '-p', '-t', 'test');
+  }
+
+  /** The escape sequences in what the pane shows that set colours. */
+  async colours(): Promise<readonly string[]> {
+    const screen = await this.#run('capture-pane', '-p', '-e', '-t', 'test');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: sequences begin with one.
+    return [...screen.matchAll(/\x1b\[[\d;]*\b(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])\b[\d;]*m/g)].map(
+      ([sequence]) => sequence,
+    );
   }
 
   /** Text as it is typed. */
@@ -81,7 +129,7 @@ export class Tmux {
   }
 
   /** The first screen that `wanted` gives something for, and that; rejects with the last screen when that takes too long. */
-  async until<T>(what: string, wanted: (screen: string) => T | null | false, patienceMs: number): Promise<T> {
+  async until<T>(what: string, wanted: (screen: string) => T | null | false): Promise<T> {
     const deadline = performance.now() + patienceMs;
     for (;;) {
       const screen = await this.next();
@@ -96,7 +144,12 @@ export class Tmux {
     await this.#run('kill-pane', '-t', 'test').catch(() => {});
   }
 
-  async close(): Promise<void> {
+  /** Ends what runs in the pane, waits for it, and takes the server away. */
+  async end(): Promise<void> {
+    const facts = () => this.facts('#{pane_dead} #{pane_pid}').catch(() => '1 0');
+    const [isOver, pid] = (await facts()).split(' ');
+    if (isOver !== '1') process.kill(Number(pid), 'SIGTERM');
+    await expect.poll(async () => (await facts()).startsWith('1'), { timeout: patienceMs }).toBe(true);
     await this.#run('kill-server').catch(() => {});
   }
 

@@ -162,7 +162,7 @@ describe('the dashboard', () => {
     ] as const) {
       terminal.resize(columns, rows);
       await terminal.shows(
-        / clusterctl [\s\S]*━━ Members[\s\S]*etcd1[\s\S]*etcd3[\s\S]*── Logs [\s\S]*\d\d:\d\d:\d\d(?:\.\d+)? etcd[\s\S]* quit/,
+        /3\/3 up +★[\s\S]*━━ Members[\s\S]*etcd1[\s\S]*etcd3[\s\S]*── Logs [\s\S]*\d\d:\d\d:\d\d(?:\.\d+)? etcd[\s\S]* quit/,
       );
       const widest = Math.max(...terminal.screen.split('\n').map((row) => [...row].length));
       expect(widest).toBeLessThanOrEqual(columns);

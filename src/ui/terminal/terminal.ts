@@ -17,6 +17,9 @@ const retryMs = 5;
 /** For a SIGTSTP that stops nobody, as in a session without job control: then we come back at once. */
 const stopPatienceMs = 50;
 
+/** These end a process without more ado, and nobody else here listens to them. */
+const endingSignals = ['SIGQUIT', 'SIGALRM', 'SIGXCPU', 'SIGUSR2'] as const;
+
 type Output = WriteStream & { readonly fd: number };
 
 export interface TerminalEvents {
@@ -39,6 +42,10 @@ export class Terminal {
   #unsent: Buffer = Buffer.alloc(0);
   #retry: NodeJS.Timeout | null = null;
   readonly #leave = () => this.leave();
+  readonly #onEnding = (signal: NodeJS.Signals) => {
+    this.leave();
+    process.kill(process.pid, signal);
+  };
   readonly #onStop = () => this.suspend();
   readonly #onContinue = () => this.#returnFromStop();
   readonly #onData = (chunk: Buffer) => this.#events.onText(this.#decoder.write(chunk));
@@ -71,6 +78,7 @@ export class Terminal {
     process.on('exit', this.#leave);
     // Before Node prints what was thrown.
     process.on('uncaughtExceptionMonitor', this.#leave);
+    for (const signal of endingSignals) process.on(signal, this.#onEnding);
     process.on('SIGTSTP', this.#onStop);
     process.on('SIGCONT', this.#onContinue);
     this.write(enterSequence);
@@ -88,6 +96,7 @@ export class Terminal {
     this.#output.off('resize', this.#onResize);
     process.off('exit', this.#leave);
     process.off('uncaughtExceptionMonitor', this.#leave);
+    for (const signal of endingSignals) process.off(signal, this.#onEnding);
     process.off('SIGTSTP', this.#onStop);
     process.off('SIGCONT', this.#onContinue);
     this.#send(Buffer.from(leaveSequence));
