@@ -97,6 +97,8 @@ describe.skipIf(realEtcd === null)(`leases in a cluster of bundled and real memb
         expect({ grantedTtl, keys }).toEqual({ grantedTtl: 600, keys: ['long/a', 'long/b', 'long/c'] });
         expect(await renew(member, '12345')).toBe(0);
         expect(await lifeOf(member, '12345')).toMatchObject({ ttl: -1 });
+        // Real members write such a request into the log: everybody must read it.
+        await expect(grant(member, '9223372036854775807')).rejects.toThrow('too large lease TTL');
       }
     }
     // A short lease whose leader is killed half-way: the next one gives it all of its time again, and ends it.

@@ -32,7 +32,7 @@ async function call(member: TestMember, method: string, request: object): Promis
   }
 }
 
-export async function grant(member: TestMember, ttl: number, id = 0): Promise<string> {
+export async function grant(member: TestMember, ttl: number | string, id = 0): Promise<string> {
   const { ID } = await call(member, 'Lease/LeaseGrant', { TTL: ttl, ID: id });
   return String(ID);
 }

@@ -16,6 +16,7 @@ import { clusterVersionSetRequest, downgradeInfoSetRequest } from '../../../src/
 import { internalField } from '../../../src/proto/raft-internal.ts';
 import { confChangeType, type Entry } from '../../../src/proto/raftpb.ts';
 import { defaultQuotaBytes, putCostBytes, Quota, txnCostBytes } from '../../../src/server/apply/quota.ts';
+import type { FeatureGate } from '../../../src/server/config/feature-gates.ts';
 import { rpcErrors } from '../../../src/server/grpc/status.ts';
 import { AppliedState, alarm, confChange, request, stateConfig } from '../../support/applied-state.ts';
 import { MemoryBackend } from '../../support/memory-backend.ts';
@@ -138,6 +139,19 @@ describe('what else entries leave in the database', () => {
         ver === '3.5.0' ? '080710d804' : '080710d80418ac02',
       );
     }
+  });
+
+  it('is what is left of a lease in older clusters too, if the gate says so; the next leader goes by it after a restart', async () => {
+    const backend = new MemoryBackend();
+    const featureGates = new Map<FeatureGate, boolean>([['LeaseCheckpointPersist', true]]);
+    const member = await AppliedState.over(backend, { ...stateConfig, featureGates });
+    outcomeOf(member, grant(7n, 600));
+    const checkpoints = leaseCheckpointRequest.encode({ checkpoints: [{ id: 7n, remainingTtl: 300 }] });
+    outcomeOf(member, version('3.5.0'));
+    outcomeOf(member, request(internalField.leaseCheckpoint, checkpoints));
+    backend.commitNow();
+    const reopened = await AppliedState.over(backend.reopen());
+    expect(reopened.state.lessor.find(7n)).toMatchObject({ ttl: 600, remainingTtl: 300 });
   });
 
   it('is the downgrade, the removed members, and who votes', async () => {

@@ -40,6 +40,50 @@ describe('the lessor', () => {
     expect(keysRevoked(lessor, 8n)).toEqual(['b']);
   });
 
+  it('keeps what is left of a lease in memory, and in the database only if it is told to', () => {
+    const { backend } = memoryStore();
+    const lessor = new Lessor(backend, 2);
+    lessor.grant(7n, 600);
+    const stored = (): string => {
+      backend.mark(backend.committedIndex + 1, 1);
+      backend.commitNow();
+      return Buffer.from(backend.dump('lease')[0]?.[1] ?? '', 'latin1').toString('hex');
+    };
+    lessor.checkpoint(7n, 300, false);
+    expect([lessor.find(7n)?.remainingTtl, stored()]).toEqual([300, '080710d804']);
+    lessor.checkpoint(7n, 200, true);
+    expect([lessor.find(7n)?.remainingTtl, stored()]).toEqual([200, '080710d80418c801']);
+    lessor.checkpoint(99n, 200, true);
+    expect(lessor.all()).toHaveLength(1);
+  });
+
+  it('gives leases of a database the shortest time that its own configuration allows', () => {
+    const { backend } = memoryStore();
+    new Lessor(backend, 2).grant(7n, 2);
+    backend.mark(1, 1);
+    backend.commitNow();
+    const other = new Lessor(backend, 8);
+    other.restore(backend);
+    expect(other.find(7n)).toMatchObject({ ttl: 8 });
+  });
+
+  it('tells its watcher of what changes, and of nothing else', () => {
+    const told: string[] = [];
+    const lessor = new Lessor(memoryStore().backend, 2);
+    lessor.watcher = {
+      granted: ({ id, ttl }) => told.push(`granted ${id} ${ttl}`),
+      revoked: (id) => told.push(`revoked ${id}`),
+      checkpointed: ({ id, remainingTtl }) => told.push(`checkpointed ${id} ${remainingTtl}`),
+    };
+    lessor.grant(7n, 1);
+    lessor.grant(7n, 60);
+    lessor.checkpoint(7n, 1, false);
+    lessor.checkpoint(8n, 1, false);
+    lessor.revoke(7n);
+    lessor.revoke(7n);
+    expect(told).toEqual(['granted 7 2', 'checkpointed 7 1', 'revoked 7']);
+  });
+
   it('refuses what etcd refuses', () => {
     const lessor = new Lessor(memoryStore().backend, 2);
     expect(lessor.grant(0n, 60)).toEqual({ ok: false, error: 'notFound' });
