@@ -65,6 +65,22 @@ describe('what a cut does to messages', () => {
   it('is to hold them: thousands arrive late, those of an old term too, and all agree as soon as ever', () =>
     survivesLateMessages(run));
 
+  it('shows in its counters: heartbeats that were held arrive late, at their receiver too', async () => {
+    const leader = (await run.leader()) ?? '';
+    const follower = run.names.find((name) => name !== leader) ?? '';
+    const [from, to] = [await run.member(leader), await run.member(follower)];
+    const out = async () => (await run.member(leader))?.links.find(({ peer }) => peer === to?.memberId);
+    const arrived = async () => (await run.member(follower))?.links.find(({ peer }) => peer === from?.memberId);
+    const fault = await run.inject('partition', '--link', `${leader}>${follower}`, '--messages', 'MsgHeartbeat');
+    await run.until('heartbeats are held', async () => ((await out())?.outHeld ?? 0) >= 10);
+    const [held, before] = [await out(), await arrived()];
+    await run.do('heal', fault.id);
+    await run.until('they go on', async () => ((await out())?.outLate ?? 0) >= (held?.outLate ?? 0) + 10);
+    expect((await out())?.outHeld).toBe(0);
+    await run.until('they arrive', async () => ((await arrived())?.inPassed ?? 0) >= (before?.inPassed ?? 0) + 10);
+    await run.until('all agree', () => run.agrees());
+  });
+
   it('or to lose them, silently or with notice', async () => {
     const [a = '', b = ''] = run.names;
     const linkOf = async () => {

@@ -117,7 +117,9 @@ export class LinkFaults implements PeerFaults {
 
   cutOf(direction: TransportDirection, message: Message): CutMode | null {
     const peer = direction === 'outgoing' ? message.to : message.from;
-    const rules = this.rules[directions[direction]].get(peer) ?? [];
+    const rules = this.rules[directions[direction]].get(peer);
+    // The ordinary case, asked thousands of times by whoever lets go of what was held.
+    if (rules === undefined) return null;
     return worstCut(rules.filter((rule) => isAbout(rule, message)));
   }
 

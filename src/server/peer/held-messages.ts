@@ -112,10 +112,12 @@ function peerOf({ direction, message }: HeldMessage): bigint {
 }
 
 function reviewLine(line: Line, fateOf: (held: HeldMessage) => HeldFate): void {
-  const fates = line.waiting.map((held) => ({ held, fate: fateOf(held) }));
-  line.waiting = fates.flatMap(({ held, fate }) => (fate === 'hold' ? [held] : []));
+  const fates = line.waiting.map(fateOf);
+  const all = line.waiting;
+  line.waiting = all.filter((_, at) => fates[at] === 'hold');
   line.bytes = line.waiting.reduce((sum, { message }) => sum + sizeMessage(message), 0);
-  for (const { held, fate } of fates) {
+  for (const [at, held] of all.entries()) {
+    const fate = fates[at];
     if (fate === 'proceed') {
       line.late++;
       held.proceed();
