@@ -2,6 +2,7 @@
 import { isAbsolute, join } from 'node:path';
 import type { MemberEndpoint } from '../base/member-endpoint.ts';
 import type { EtcdSettings } from './config/settings.ts';
+import { programOf } from './plan.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -59,6 +60,14 @@ function within(folder: string, file: string): string {
 
 function firstUrl(list: string | null): string | null {
   return list === null ? null : (list.split(',').find((url) => /^(?:https?|unixs?):\/\//.test(url)) ?? null);
+}
+
+/** False for what else etcd's program can be: a proxy answers for the members behind it, and would be taken for one of them. */
+export function isMember(command: string): boolean {
+  return (
+    programOf(command) === 'etcd' &&
+    !/\setcd\s+(?:gateway|grpc-proxy)\b/.test(` ${command.replace(/\S*\/etcd\b/, 'etcd')}`)
+  );
 }
 
 /** What a command line says, and where it does not the environment, as etcd reads them. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EtcdSettings } from '../../src/supervisor/config/settings.ts';
 import type { EtcdOption } from '../../src/supervisor/etcd-endpoint.ts';
-import { commandOption, etcdEndpoint, fileOption } from '../../src/supervisor/etcd-endpoint.ts';
+import { commandOption, etcdEndpoint, fileOption, isMember } from '../../src/supervisor/etcd-endpoint.ts';
 
 const unsaid: EtcdSettings = { endpoint: null, cacert: null, cert: null, key: null };
 type Variables = Readonly<Record<string, string>>;
@@ -54,6 +54,17 @@ describe('the address of an etcd', () => {
     });
     expect(endpointOf(fileOption('not a map')).url).toBe('http://localhost:2379');
   });
+});
+
+describe('a member', () => {
+  it.each([
+    ['etcd', true],
+    ['exec /opt/etcd --name gateway', true],
+    ['X=1 bin/etcd --data-dir /var/etcd grpc', true],
+    ['etcd grpc-proxy start --endpoints=127.0.0.1:2379', false],
+    ['exec ./bin/etcd gateway start', false],
+    ['redis-server', false],
+  ])('%j: %s', (command, is) => expect(isMember(command)).toBe(is));
 });
 
 describe('the client certificate for an etcd', () => {

@@ -14,7 +14,7 @@ import { controlFolder } from '../../supervisor/control-path.ts';
 import { effective } from '../../supervisor/env-file/merge.ts';
 import type { EtcdChoice } from '../../supervisor/etcd-binary.ts';
 import type { EtcdOption } from '../../supervisor/etcd-endpoint.ts';
-import { commandOption, etcdEndpoint, fileOption } from '../../supervisor/etcd-endpoint.ts';
+import { commandOption, etcdEndpoint, fileOption, isMember } from '../../supervisor/etcd-endpoint.ts';
 import type { GeneratedCluster, MemberAddress } from '../../supervisor/etcd-members.ts';
 import { clientUrl, memberEnv } from '../../supervisor/etcd-members.ts';
 import type { Spec } from '../../supervisor/plan.ts';
@@ -168,7 +168,8 @@ async function processSpec(spec: Spec, surroundings: Surroundings): Promise<Resu
   const dataDir = memberDataDir(stateDir, spec.name);
   const isEtcd = programOf(spec.command) === 'etcd';
   // One that names its folder is an etcd of its own.
-  const adminSocket = programWord(spec.command) === 'etcd' && admin !== null ? admin.socketOf(spec.name) : null;
+  const adminSocket =
+    programWord(spec.command) === 'etcd' && isMember(spec.command) && admin !== null ? admin.socketOf(spec.name) : null;
   const { own, all: settings, cwd, graceMs, stopSignal } = processSettings(spec, config, request);
   const port = ownPort(settings.env) ?? spec.port;
   const env = {
@@ -183,7 +184,8 @@ async function processSpec(spec: Spec, surroundings: Surroundings): Promise<Resu
   const named = resolveEndpoint(settings.etcd, port);
   if (!named.ok) return named;
   const asked = { ...settings.etcd, endpoint: named.value };
-  const endpoint = isEtcd || named.value !== null ? await endpointOf(spec.command, env, cwd, asked, request) : null;
+  const isAsked = isMember(spec.command) || named.value !== null;
+  const endpoint = isAsked ? await endpointOf(spec.command, env, cwd, asked, request) : null;
   const ready = readyOf(own, config.defaults, endpoint, port);
   if (!ready.ok) return ready;
   return ok({
