@@ -6,7 +6,7 @@ import { alarmNames, type HealthCounters } from './gateway/health.ts';
 import type { GrpcServer } from './grpc/server.ts';
 import type { Logger } from './log/logger.ts';
 import type { Member } from './member/member.ts';
-import type { MaintenanceMetrics, MemberMetrics as MemberCounters } from './member/member-metrics.ts';
+import type { ApplyMetrics, MaintenanceMetrics, MemberMetrics as MemberCounters } from './member/member-metrics.ts';
 import { serverVersion } from './member/server-version.ts';
 import type { MemberMetrics } from './metrics/member.ts';
 import type { Counter, Family, Gauge, Histogram, Registry } from './metrics/registry.ts';
@@ -77,9 +77,30 @@ function maintenanceMetrics({ mvcc, snap, network }: MemberMetrics): Maintenance
   };
 }
 
+/** Handles are kept, for this is called once an entry. */
+function applyMetrics({ server }: MemberMetrics): ApplyMetrics {
+  const succeeded = new Map<string, Histogram>();
+  const refused = new Map<string, Histogram>();
+  const handleOf = (type: string, isGood: boolean): Histogram => {
+    // The v2 store is written to by PUT only.
+    const [version, op] = type === 'v2' ? ['v2', 'PUT'] : ['v3', `${type.slice(0, 1).toUpperCase()}${type.slice(1)}`];
+    const handle = server.applyDurationSeconds.labels(version, op, `${isGood}`);
+    (isGood ? succeeded : refused).set(type, handle);
+    return handle;
+  };
+  return {
+    applied: (type, isGood, seconds) => {
+      const handle = (isGood ? succeeded : refused).get(type) ?? handleOf(type, isGood);
+      handle.observe(seconds);
+    },
+    slow: server.slowApplyTotal,
+  };
+}
+
 export function memberCounters(metrics: MemberMetrics): MemberCounters {
   const { server, lease } = metrics;
   return {
+    apply: applyMetrics(metrics),
     maintenance: maintenanceMetrics(metrics),
     leases: {
       granted: lease.grantedTotal,

@@ -15,6 +15,9 @@ afterEach(async () => {
 
 /** Metrics that alerts and dashboards of the database and of snapshots are made of. */
 const movedMetrics = [
+  'etcd_server_apply_duration_seconds_count{op="Put",success="true",version="v3"}',
+  'etcd_server_apply_duration_seconds_count{op="Compaction",success="true",version="v3"}',
+  'etcd_server_apply_duration_seconds_count{op="ClusterMemberAttrSet",success="true",version="v3"}',
   'etcd_disk_backend_commit_duration_seconds_count',
   'etcd_disk_backend_defrag_duration_seconds_count',
   'etcd_disk_backend_snapshot_duration_seconds_count',

@@ -69,6 +69,8 @@ export class AppliedState {
         membershipRefused: () => {},
         memberPublished: () => {},
         clusterVersionChanged: () => {},
+        begins: () => {},
+        ends: () => {},
         unsupported: () => {},
         scheduleCompaction: () => Promise.resolve(),
       },

@@ -118,6 +118,8 @@ export class FakeMember implements MemberApi {
         membershipRefused: () => {},
         memberPublished: () => {},
         clusterVersionChanged: () => {},
+        begins: () => {},
+        ends: () => {},
         unsupported: () => {},
         scheduleCompaction: async () => {
           await null;

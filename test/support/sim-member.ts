@@ -172,6 +172,7 @@ export class SimMember {
         readIndexesFailed: counter,
         leaderChanges: counter,
         leases: uncountedLeases,
+        apply: { applied: () => undefined, slow: counter },
         maintenance: unmeasuredMaintenance,
       },
       schedule: (callback) => setImmediate(callback),

@@ -27,6 +27,9 @@ import type { ApplyResponse } from './response.ts';
 
 /** What applying tells its owner; the calls happen while the entry is applied. */
 export interface ApplierPorts {
+  /** A request is about to be applied, and was applied or refused: for whoever has a clock. */
+  begins(): void;
+  ends(type: InternalBody['type'], succeeded: boolean): void;
   /** Hands a conf change to Raft: every committed one, the refused ones with node id 0, which changes nothing. */
   confChange(change: ConfChange, isRefused: boolean): void;
   /** The outcome of the request with this id, for whoever waits for it. */
@@ -132,11 +135,16 @@ export class Applier {
       if (!(error instanceof ProtoError)) throw error;
       // Members of 3.4 and 3.5 write bare v2 requests, which are told apart by not being valid InternalRaftRequests.
       const bare = v2Request.decodeFrom(new Reader(data));
+      this.ports.begins();
       this.applyV2(bare);
+      this.ports.ends('v2', true);
       this.ports.completed(bare.id, empty);
       return;
     }
+    this.ports.begins();
     const outcome = this.applyBody(request.body);
+    // Whoever compacts to where it is compacted already has what was asked for.
+    this.ports.ends(request.body.type, outcome.ok || outcome.error === rpcErrors.compacted);
     this.ports.completed(requestIdOf(request), outcome);
   }
 

@@ -1,4 +1,5 @@
 /** The counters that the member moves itself; the registry behind them is the caller's. */
+import type { InternalBody } from '../../proto/raft-internal.ts';
 
 export interface EventCounter {
   inc(): void;
@@ -34,7 +35,13 @@ export interface MaintenanceMetrics {
   receivingSnapshot(from: string): (succeeded: boolean) => void;
 }
 
+export interface ApplyMetrics {
+  applied(type: InternalBody['type'], succeeded: boolean, seconds: number): void;
+  readonly slow: EventCounter;
+}
+
 export interface MemberMetrics {
+  readonly apply: ApplyMetrics;
   readonly maintenance: MaintenanceMetrics;
   readonly leases: LeaseCounters;
   readonly proposalsFailed: EventCounter;

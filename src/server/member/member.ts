@@ -27,6 +27,7 @@ import type { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
 import { type Backend, type BackendSnapshot, pendingBytesMax } from '../storage/backend/backend.ts';
 import type { AddedMember, BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
+import { ApplyTimer } from './apply-timer.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { ClusterChanges } from './cluster-changes.ts';
 import { CompactionRunner } from './compaction-runner.ts';
@@ -176,9 +177,12 @@ export class Member implements MemberApi {
       removed: () => ports.clock.after(removalDelayMs, ports.removed),
     });
     this.compactions = new CompactionRunner(this.state, config.compactionSleepIntervalMs, ports);
+    const timer = new ApplyTimer(ports.clock, ports.metrics.apply);
     this.applier = new Applier(
       this.state,
       {
+        begins: timer.begin,
+        ends: timer.end,
         confChange: (change, isRefused) => this.confChange(change, isRefused),
         completed: (id, outcome) => this.completed(id, outcome),
         membershipChanged: (change) => this.changes.membershipChanged(change),
