@@ -50,7 +50,7 @@ async function obey(command: string, { commandLine, settings }: Settled): Promis
     case 'export':
       return runExport(commandLine, from);
     case 'env':
-      return (await import('./commands/env.ts')).env(values, settings);
+      return (await import('./commands/env.ts')).env({ names: [], options: values, given }, settings);
     case 'start':
       return start(commandLine);
     case 'run':

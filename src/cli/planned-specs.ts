@@ -50,7 +50,7 @@ export function planAll(
   if (!procfile.ok) return procfile;
   const { entries } = procfile.value;
   const { formation, 'set-ports': setPorts } = options;
-  const choice = { formation, basePort: basePort(request, added), setPorts };
+  const choice = { formation, basePort: basePortIn(request, added) ?? options['base-port'], setPorts };
   const planned = planProcesses(entries, { ...choice, only: names });
   if (planned.ok) {
     const all = names.length === 0 ? planned : planProcesses(entries, { ...choice, only: [] });
@@ -72,10 +72,10 @@ function chosenMembers(members: readonly Spec[], names: readonly string[], say: 
   return err(exitCode.failed);
 }
 
-/** foreman takes the base port from PORT of an env file; goreman knows only its flag. */
-function basePort({ options, given }: RunRequest, added: Readonly<Record<string, string>>): number {
+/** foreman takes the base port from PORT of an env file; goreman knows only its flag. Null if it is not taken from `added`. */
+export function basePortIn({ options, given }: RunRequest, added: Readonly<Record<string, string>>): number | null {
   const fromFile = options['env-rules'] === 'foreman' && !given.has('base-port') ? Number(added['PORT']) : Number.NaN;
-  return Number.isInteger(fromFile) && fromFile >= 0 ? fromFile : options['base-port'];
+  return Number.isInteger(fromFile) && fromFile >= 0 ? fromFile : null;
 }
 
 /**

@@ -53,6 +53,9 @@ describe('clusterctl attach', () => {
     const unknown = clusterctl(['attach', 'nosuch']);
     expect((await unknown.ended).code).toBe(1);
     expect(unknown.stderr).toBe('clusterctl: unknown proc: nosuch\n');
+    const logs = clusterctl(['logs']);
+    expect((await logs.ended).code).toBe(1);
+    expect(logs.stderr).toContain(`process ${supervisor.child.pid} keeps no log history: clusterctl attach shows`);
   });
 
   it('shows what is said from now on where no history is kept', async () => {

@@ -256,6 +256,21 @@ describe('clusterctl start', () => {
     expect(run.lines).toContain('x | 1:foo 2:foo 4:$FOO 5:$FOO 6: 7:foo 8:7000');
   });
 
+  it('explains what every process really gets', async () => {
+    procfile('p: true\nq: true\n');
+    writeFileSync(join(cwd, '.env'), 'A=file\nPORT=7000\nPS=x\n');
+    writeFileSync(join(cwd, 'clusterctl.yaml'), 'processes: { q: { env: { A: own } } }\n');
+    const [foreman, without] = [
+      clusterctl('env', '--explain', '--env-rules=foreman'),
+      clusterctl('env', '--explain', '--set-ports=false'),
+    ];
+    await Promise.all([foreman.ended, without.ended]);
+    const ofA = '.env:1: A="file" (used, but by q: clusterctl.yaml has it)';
+    const [ofPS, own] = ['.env:3: PS="x" (not used: each process has its own)', 'clusterctl.yaml: A="own" (used by q)'];
+    expect(foreman.lines).toEqual([ofA, '.env:2: PORT="7000" (used as --base-port)', ofPS, own]);
+    expect(without.lines).toEqual([ofA, '.env:2: PORT="7000" (used)', ofPS, own]);
+  });
+
   it('adds what env files say, and stops at one that it cannot read', async () => {
     procfile('p: echo A=$A Z=$Z PORT=$PORT\n');
     writeFileSync(join(cwd, '.env'), 'A="from file"\nZ=file\nPORT=7000\n');
@@ -267,7 +282,11 @@ describe('clusterctl start', () => {
     await Promise.all([goreman, foreman, explained].map((run) => run.ended));
     expect(goreman.lines).toContain('p | A=from file Z=parent PORT=5000');
     expect(foreman.lines).toContain('p | A=from file Z=file PORT=7000');
-    expect(explained.lines[1]).toBe('.env:2: Z="file" (not used: the environment has it)');
+    expect(explained.lines).toEqual([
+      '.env:1: A="from file" (used)',
+      '.env:2: Z="file" (not used: the environment has it)',
+      '.env:3: PORT="7000" (not used: each process has its own, from --base-port on)',
+    ]);
 
     writeFileSync(join(cwd, '.env'), 'A="open\n');
     const broken = clusterctl('start');

@@ -13,7 +13,7 @@ import type { Options } from '../syntax.ts';
 const followIntervalMs = 100;
 
 export async function logs(names: readonly string[], options: Options, given: ReadonlySet<string>): Promise<number> {
-  const found = options['control-tcp'] === null ? folderHere(options, given) : await folderOverTcp(options, given);
+  const found = options['control-tcp'] === null ? await folderHere(options, given) : await folderOfRun(options, given);
   if (!found.ok) return failed(found.error);
   const folder = found.value;
   const known = historyNames(folder);
@@ -36,16 +36,18 @@ export async function logs(names: readonly string[], options: Options, given: Re
   }
 }
 
-function folderHere(options: Options, given: ReadonlySet<string>): Result<string, string> {
+async function folderHere(options: Options, given: ReadonlySet<string>): Promise<Result<string, string>> {
   const folders = sourcesHere(options, given).map((source) => historyFolder(source, process.env, historyFallback()));
   const folder = folders.find((one) => historyNames(one).length > 0);
-  return folder === undefined
-    ? err('no log history here: name the Procfile that was started with --procfile')
-    : ok(folder);
+  if (folder !== undefined) return ok(folder);
+  const target = await findSupervisor(options, given);
+  return target.ok
+    ? folderOfRun(options, given)
+    : err('no log history here: name the Procfile that was started with --procfile');
 }
 
-/** The port is one of this machine, and so are the files. */
-async function folderOverTcp(options: Options, given: ReadonlySet<string>): Promise<Result<string, string>> {
+/** What a run that is asked says; a port is one of this machine, and so are the files. */
+async function folderOfRun(options: Options, given: ReadonlySet<string>): Promise<Result<string, string>> {
   const target = await findSupervisor(options, given);
   if (!target.ok) return target;
   const { history, pid } = target.value.status;
