@@ -110,7 +110,8 @@ export class Applier {
         this.ports.confChange(decodeConfChange(new Reader(entry.data ?? new Uint8Array(0))), false);
       return;
     }
-    invariant(entry.index === this.applied + 1, `entry ${entry.index} follows applied index ${this.applied}`);
+    if (entry.index !== this.applied + 1)
+      invariant(false, `entry ${entry.index} follows applied index ${this.applied}`);
     switch (entry.type) {
       case entryType.normal:
         if (entry.data !== null && entry.data.length > 0) this.applyNormal(entry.data);
