@@ -116,8 +116,13 @@ export async function supervise(
     observer.follow((event) => output.write(runEventRecord(event, sinceStartMs(event.atMs))));
   }
 
-  output.onClosed = () => supervisor.stopAll(policy.stopSignal);
-  process.stderr.on('error', () => supervisor.stopAll(policy.stopSignal));
+  output.onClosed = (error) => {
+    if (isFull(error)) complain(`warning: nothing more on standard output: ${error.message}`);
+    else supervisor.stopAll(policy.stopSignal);
+  };
+  process.stderr.on('error', (error) => {
+    if (!isFull(error)) supervisor.stopAll(policy.stopSignal);
+  });
   process.on('exit', () => supervisor.killNow());
   let giveUp: () => void = () => {};
   const givenUp = new Promise<void>((resolve) => {
@@ -157,6 +162,11 @@ export async function supervise(
   await history.close();
   if (result.failure !== null) complain(`${result.failure.name} ${describeExit(result.failure.exit)}`);
   return exitCodeOf(result, options['exit-code']);
+}
+
+/** A disk that takes no more is no reason to end what runs, as a reader that is gone is. */
+function isFull(error: Error): boolean {
+  return 'code' in error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(error.code));
 }
 
 function describeReload({ start, stop, restart, adjust }: ReloadPlan): string {

@@ -332,6 +332,21 @@ describe('clusterctl start', () => {
     expect((await run.ended).code).toBe(0);
   });
 
+  it.skipIf(!onLinux)('runs on when the disk under its output is full', async () => {
+    procfile('a: echo up; sleep 0.3; echo on > went\n');
+    const said = execFileSync('/bin/sh', ['-c', '"$0" start 2>&1 >/dev/full', place.installation.bin], {
+      cwd,
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: cwd, XDG_STATE_HOME: join(cwd, 'state') },
+    });
+    expect(said).toContain('clusterctl: warning: nothing more on standard output: ENOSPC');
+    expect(readFileSync(join(cwd, 'went'), 'utf8')).toBe('on\n');
+    execFileSync('/bin/sh', ['-c', 'rm went; "$0" start >/dev/full 2>&1; test -e went', place.installation.bin], {
+      cwd,
+      env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: cwd, XDG_STATE_HOME: join(cwd, 'state') },
+    });
+  });
+
   it('does not slow its processes while its output is stuck', async () => {
     procfile('a: echo up; head -c 40000000 /dev/zero | tr "\\0" "z" | fold -w 99; echo finished; echo > done\n');
     const run = clusterctl('start', '--history=false', '--timestamps=false');
