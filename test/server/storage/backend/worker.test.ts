@@ -1,5 +1,5 @@
 /** The backend with its engine in a thread, on this machine's disk. */
-import { cp, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import type { Backend } from '../../../../src/server/storage/backend/backend.ts'
 import { type BackendOptions, openBackend } from '../../../../src/server/storage/backend/open.ts';
 import { check } from '../../../../src/server/storage/bolt/check.ts';
 import { BoltDb } from '../../../../src/server/storage/bolt/db.ts';
+import { isCorruption } from '../../../../src/server/storage/bolt/errors.ts';
 import { lockFile } from '../../../../src/server/storage/directory-lock.ts';
 import { nodeDisk } from '../../../../src/server/storage/node-disk.ts';
 import { contentOf, copyOf, put, text } from './backends.ts';
@@ -192,5 +193,60 @@ describe('a backend whose engine has a thread', () => {
       expect(revisionsIn(backend)).toEqual(revisionsAt(backend.committedIndex));
       await backend.close();
     }
+  });
+});
+
+describe('page checksums that two threads share', () => {
+  const pageSize = 1024;
+  const value = 'v'.repeat(700);
+
+  async function flipBit(path: string, at: number): Promise<void> {
+    const file = await open(path, 'r+');
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, at);
+    byte[0] = (byte[0] ?? 0) ^ 4;
+    await file.write(byte, 0, 1, at);
+    await file.close();
+  }
+
+  /** More pages than one segment of sums is for, most of them added while both threads have the file open. */
+  async function filled(path: string): Promise<Backend> {
+    const backend = await opened(path, { sumsPath: `${path}.sums`, pageSize, cacheBytesMax: 0 });
+    for (let index = 1; index <= 36_000; index++) {
+      put(backend, 'key', `k${String(index).padStart(6, '0')}`, value);
+      backend.mark(index, 1);
+      if (index % 6000 === 0) await backend.commit();
+    }
+    return backend;
+  }
+
+  it('find what the other thread’s pages have become, and say so at once', async () => {
+    const path = await freshPath();
+    const backend = await filled(path);
+    expect(backend.size()).toBeGreaterThan(33_000 * pageSize);
+    expect(contentOf(backend).key?.['k035000']).toBe(value);
+    const failures: string[] = [];
+    backend.onFailed = ({ message }) => failures.push(message);
+    // The keys ascend, and so do their pages: this one is beyond the first segment.
+    const page = 34_000;
+    await flipBit(path, page * pageSize + 700);
+    expect(() => contentOf(backend)).toThrow(`database ${path} is corrupt: page ${page}: `);
+    expect(failures).toEqual([expect.stringContaining(`of bucket "key", has the checksum`)]);
+    await backend.close();
+  });
+
+  it('are checked by the thread, too, whose errors arrive as what they are', async () => {
+    const path = await freshPath();
+    const backend = await filled(path);
+    const failed = new Promise<unknown>((done) => {
+      backend.onFailed = ({ cause }) => done(cause);
+    });
+    await flipBit(path, 20_000 * pageSize + 700);
+    await expect(backend.hash()).rejects.toThrow(`database ${path} is corrupt: page 20000: `);
+    expect(isCorruption(await failed)).toBe(true);
+    await backend.close();
+    const again = await opened(path, { sumsPath: `${path}.sums`, pageSize });
+    await expect(again.commit()).rejects.toThrow(`database ${path} is corrupt: page 20000: `);
+    await again.close();
   });
 });
