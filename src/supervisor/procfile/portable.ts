@@ -61,7 +61,8 @@ type Readings = ReadonlyMap<Tool, ToolReading>;
 
 /** What a line is taken for. */
 function* lineDifferences(line: Line, raw: string, entry: Entry | null, readings: Readings): Generator<Difference> {
-  const isDuplicate = [...readings.values()].some(({ lines }) => lines[line.line - 1]?.type === 'lost');
+  const isOursLost = line.type === 'pair' && entry === null;
+  const isDuplicate = isOursLost || [...readings.values()].some(({ lines }) => lines[line.line - 1]?.type === 'lost');
   const { column, code, hint } = causeOf(line, raw, isDuplicate);
   const groups = new Map<string, Tool[]>();
   for (const [tool, { lines }] of readings) {

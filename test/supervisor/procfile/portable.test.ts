@@ -125,6 +125,13 @@ describe('the comparison', () => {
     ]);
   });
 
+  it('takes an entry for the second of its name where a byte order mark hides the first from others', () => {
+    const { differences } = comparePortability('\ufeffweb: a\nweb: b\n', { env: {}, basePort: 5000 });
+    expect(differences.filter((one) => one.line === 2).map((one) => [one.code, one.column])).toEqual([
+      ['duplicate', 1],
+    ]);
+  });
+
   it("says where foreman's search for $KEY is not the shell's", () => {
     expect(compareCase('09-dollar').differences.map(brief)).toEqual([
       '1:27 port foreman,forego,overmind,hivemind,node-foreman: PORT is 7000, not 5000',
