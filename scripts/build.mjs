@@ -3,16 +3,16 @@
 // supervised processes). Bundled because start-up counts: one file to read instead of a tree of modules.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-// Built beside the old one and swapped at the end: whoever runs the old one meanwhile never sees half of a build.
+// Built beside the old one and swapped at the end: whoever runs the old one meanwhile never sees half of a build, nor do two builds at once.
 const final = join(root, 'dist');
-const dist = join(root, 'dist.new');
+const dist = join(root, 'dist.new', String(process.pid));
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 
 await rm(dist, { recursive: true, force: true });
@@ -92,8 +92,22 @@ await promisify(execFile)(process.execPath, [join(dist, 'etcd.js'), '--version']
 });
 await writeFile(join(dist, '.built'), '');
 
-const old = join(root, 'dist.old');
+const old = join(root, 'dist.old', String(process.pid));
 await rm(old, { recursive: true, force: true });
-if (existsSync(final)) await rename(final, old);
-await rename(dist, final);
-await rm(old, { recursive: true, force: true });
+await mkdir(join(root, 'dist.old'), { recursive: true });
+// Another build may have put its own there between the two.
+for (let swapped = false; !swapped; ) {
+  if (existsSync(final)) await rename(final, old).catch(ifCode('ENOENT'));
+  swapped = await rename(dist, final).then(() => true, ifCode('ENOTEMPTY', 'EEXIST'));
+  await rm(old, { recursive: true, force: true });
+}
+// Empty, unless another build is under way or was ended halfway.
+for (const folder of ['dist.new', 'dist.old']) await rmdir(join(root, folder)).catch(ifCode('ENOENT', 'ENOTEMPTY'));
+
+/** Lets these errors pass, as false. */
+function ifCode(...codes) {
+  return (error) => {
+    if (codes.includes(error.code)) return false;
+    throw error;
+  };
+}
