@@ -25,6 +25,15 @@ async function activeCommands(): Promise<string[]> {
 }
 
 describe('a member that is down', () => {
+  // Goes first: later ones have learnt from orders who is who.
+  it('since before the first order keeps nobody from cutting off another', async () => {
+    await run.control('stop', 'etcd3');
+    await run.until('another leads, if it led', async () => (await run.leader()) !== null);
+    const fault = await run.inject('partition', '--isolate', 'etcd1');
+    expect(fault.text).toBe('etcd1 is cut off from etcd2, etcd3');
+    await run.do('heal', '--all');
+  });
+
   it('can be restarted and cut off, and nothing else', async () => {
     await run.inject('kill', 'etcd1');
     for (const verb of ['kill', 'stop', 'pause']) expect(await run.refusal(verb, 'etcd1')).toBe('etcd1 does not run');

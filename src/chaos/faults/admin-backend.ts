@@ -27,7 +27,7 @@ type FaultOrder = Extract<Order, { op: 'set-links' | 'set-disk' }>;
 export class AdminBackend implements LinkBackend {
   readonly tellsMessages = true;
   readonly #processes: FaultProcesses;
-  readonly #foreignIds: () => Promise<ReadonlyMap<string, string>>;
+  readonly #knownIds: () => Promise<ReadonlyMap<string, string>>;
   /** Ids of members by names of processes, as they were seen last. */
   readonly #ids = new Map<string, string>();
   /** What each member is to do, by names of processes. */
@@ -38,10 +38,10 @@ export class AdminBackend implements LinkBackend {
   /** Counters start anew with each process: what those before counted is added. */
   readonly #totals = new Map<string, { base: number; last: number }>();
 
-  /** `foreignIds` are those of members that are not bundled, by names of processes, as far as they are known. */
-  constructor(processes: FaultProcesses, foreignIds: () => Promise<ReadonlyMap<string, string>>) {
+  /** `knownIds` are those of members, by names of processes, that others have heard of: of those that are not bundled, or down. */
+  constructor(processes: FaultProcesses, knownIds: () => Promise<ReadonlyMap<string, string>>) {
     this.#processes = processes;
-    this.#foreignIds = foreignIds;
+    this.#knownIds = knownIds;
   }
 
   unsupported(name: string): string | null {
@@ -165,8 +165,8 @@ export class AdminBackend implements LinkBackend {
   /** A member that is down keeps the id that it had. */
   async #learnIds(names: ReadonlySet<string>): Promise<Result<void, string>> {
     await Promise.all([...names].map((name) => (this.#ids.has(name) ? null : this.#status(name))));
-    if ([...names].some((name) => !this.#ids.has(name) && !this.#hasAdmin(name))) {
-      for (const [name, id] of await this.#foreignIds()) this.#ids.set(name, id);
+    if ([...names].some((name) => !this.#ids.has(name))) {
+      for (const [name, id] of await this.#knownIds()) if (!this.#ids.has(name)) this.#ids.set(name, id);
     }
     const unknown = [...names].find((name) => !this.#ids.has(name));
     return unknown === undefined

@@ -81,7 +81,9 @@ export function withPolled(
   const counted = count(record, status.raftIndex, atMs);
   const { isLearner, dbInUseBytes, ...rest } = status;
   const inUse = { dbInUseBytes: dbInUseBytes === 0 ? null : dbInUseBytes };
-  return { ...counted, facts: { ...counted.facts, ...rest, ...inUse, role, source: 'poll', updatedMs: atMs } };
+  // One that is not the member of a cluster any more says no version.
+  const version = rest.version === '' ? counted.facts.version : rest.version;
+  return { ...counted, facts: { ...counted.facts, ...rest, ...inUse, version, role, source: 'poll', updatedMs: atMs } };
 }
 
 /** What a line of its log says of it. */
@@ -103,7 +105,8 @@ export function withMetrics(record: MemberRecord, reading: MetricsReading, alone
   const known = { ...record, metrics: reading, facts: { ...record.facts, syncP99Ms } };
   if (!alone) return known;
   const counted = reading.committed === null ? known : count(known, reading.committed, atMs);
-  const { version, role, dbBytes, dbInUseBytes, memberId } = reading;
+  const { role, dbBytes, dbInUseBytes, memberId } = reading;
+  const version = reading.version ?? counted.facts.version;
   const indexes = { raftIndex: reading.committed, appliedIndex: reading.applied };
   const facts = { ...counted.facts, version, role, dbBytes, dbInUseBytes, ...indexes, memberId, updatedMs: atMs };
   return { ...counted, facts };
