@@ -7,6 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { controlFolder } from './control-path.ts';
 import { RunRecord } from './run-record.ts';
+import { within } from './within.ts';
 
 /**
  * Input: `+ID` for a group that started, `+sNUMBER` for a socket that is its output, the same with `-` for those that are over,
@@ -95,13 +96,8 @@ export class Guard {
     this.#tell();
     this.#child.stdin?.end();
     const killing = setTimeout(() => this.#child.kill('SIGKILL'), farewellMs);
-    let leaving: NodeJS.Timeout | undefined;
-    const left = new Promise<void>((resolve) => {
-      leaving = setTimeout(resolve, 2 * farewellMs);
-    });
-    await Promise.race([Promise.all([this.#exited, this.#record?.close()]), left]);
+    await within(Promise.all([this.#exited, this.#record?.close()]), 2 * farewellMs);
     clearTimeout(killing);
-    clearTimeout(leaving);
   }
 
   /**

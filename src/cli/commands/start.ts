@@ -26,6 +26,7 @@ import { defaultTiming } from '../../supervisor/ready-check.ts';
 import { keepPorts } from '../../supervisor/reload-plan.ts';
 import { defaultRestart } from '../../supervisor/restart-policy.ts';
 import { endLeftBehind } from '../../supervisor/run-record.ts';
+import { within } from '../../supervisor/within.ts';
 import { ClusterFabric } from '../cluster-fabric.ts';
 import { stateDirOf } from '../control-target.ts';
 import { dashboardSettings } from '../dashboard-settings.ts';
@@ -41,6 +42,9 @@ import { complain } from '../read-procfile.ts';
 import type { Prepared } from '../supervise.ts';
 import { supervise } from '../supervise.ts';
 import { wantsDashboard } from '../terminal-use.ts';
+
+/** Nothing runs any more that what is left could be good for. */
+const farewellMs = 1_000;
 
 export async function start(request: RunRequest): Promise<number> {
   const first = await readFiles(request);
@@ -72,7 +76,7 @@ export async function start(request: RunRequest): Promise<number> {
     };
     return await supervise(prepared.value, again, request, dashboard?.value ?? null, fabric);
   } finally {
-    await fabric.close();
+    await within(fabric.close(), farewellMs);
     admin?.close();
     etcd.value.close();
   }
