@@ -52,6 +52,12 @@ describe('a run of etcds that ask for client certificates', () => {
     await run.expectKnown();
   });
 
+  it('asks members at unix sockets', async () => {
+    run = await SecuredRun.start(folder, { etcd: bundledEtcd, sockets: true });
+    await run.expectKnown();
+    await run.expectWaits();
+  });
+
   it('asks what a script starts, if told where', async () => {
     const script = join(folder, 'db.sh');
     writeFileSync(script, `#!/bin/sh\nexec ${bundledEtcd} "$@"\n`);
