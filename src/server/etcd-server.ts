@@ -429,7 +429,7 @@ function serveClients(
     access: { hostWhitelist: config.hostWhitelist, corsOrigins: config.corsOrigins },
     gateway: config.enableGrpcGateway,
     metrics: metrics.scrape,
-    counters: healthCounters(metrics.member),
+    counters: healthCounters(metrics.member, logger),
   };
   logger.info('ready to serve client requests');
   logger.info('grpc service status changed', { service: '', status: 'SERVING' });

@@ -147,8 +147,9 @@ export function peerMetrics({ network }: MemberMetrics): PeerMetrics {
   };
 }
 
-export function healthCounters({ server }: MemberMetrics): HealthCounters {
+export function healthCounters({ server }: MemberMetrics, logger: Logger): HealthCounters {
   return {
+    logger: logger.at('gateway/health.ts'),
     health: (healthy) => (healthy ? server.healthSuccess : server.healthFailures).inc(),
     check: (type, name, healthy) => {
       server.healthcheck.labels(type, name).set(healthy ? 1 : 0);

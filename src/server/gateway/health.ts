@@ -3,14 +3,17 @@
  * in time (etcd server/etcdserver/api/etcdhttp/health.go).
  */
 import { alarmType } from '../../proto/etcdserverpb-maintenance.ts';
+import type { AlarmEntry } from '../apply/response.ts';
+import type { Logger } from '../log/logger.ts';
 import type { MemberApi } from '../member/api.ts';
 import { errorAnswer, type HttpAnswer, type HttpQuestion, onlyGet, textAnswer } from './answer.ts';
 
 /** What the endpoints need of the member. */
 export type HealthSource = Pick<MemberApi, 'alarms' | 'leaderId' | 'isLearner' | 'linearizableRead'>;
 
-/** Counts outcomes: etcd_server_health_{success,failures}, etcd_server_healthcheck{,s_total}. */
+/** Counts outcomes: etcd_server_health_{success,failures}, etcd_server_healthcheck{,s_total}; logs those that probes act upon. */
 export interface HealthCounters {
+  readonly logger: Logger;
   health(healthy: boolean): void;
   check(type: CheckType, name: string, healthy: boolean): void;
 }
@@ -27,22 +30,40 @@ export const alarmNames: Readonly<Record<number, string>> = {
 
 /** Answers GET /health: alarms first, then the leader, then a read; the last two of the cluster unless `serializable=true`. */
 export function answerHealth(source: HealthSource, counters: HealthCounters, question: HttpQuestion, done: Done): void {
+  const { logger } = counters;
   if (question.method !== 'GET') {
+    logger.warn('/health error', { 'status-code': 405 });
     done(onlyGet);
     return;
   }
   const finish = (reason: string | null): void => {
     counters.health(reason === null);
     const body = JSON.stringify({ health: String(reason === null), reason: reason ?? '' });
-    if (reason !== null) done(errorAnswer(503, body));
-    else done({ status: 200, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body });
+    if (reason !== null) {
+      logger.warn('/health error', { output: body, 'status-code': 503 });
+      done(errorAnswer(503, body));
+    } else done({ status: 200, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body });
   };
   const excluded = new Set(question.query.getAll('exclude'));
   const alarm = source.alarms().find((one) => !excluded.has(alarmNames[one.alarm] ?? String(one.alarm)));
-  if (alarm !== undefined) finish(`ALARM ${alarmNames[alarm.alarm] ?? 'UNKNOWN'}`);
-  else if (question.query.get('serializable') === 'true') finish(null);
-  else if (source.leaderId() === 0n) finish('RAFT NO LEADER');
-  else source.linearizableRead((error) => finish(error === null ? null : `RANGE ERROR:${error.message}`));
+  if (alarm !== undefined) {
+    logger.warn('serving /health false due to an alarm', { alarm: alarmText(alarm) });
+    finish(`ALARM ${alarmNames[alarm.alarm] ?? 'UNKNOWN'}`);
+  } else if (question.query.get('serializable') === 'true') finish(null);
+  else if (source.leaderId() === 0n) {
+    logger.warn('serving /health false; no leader');
+    finish('RAFT NO LEADER');
+  } else {
+    source.linearizableRead((error) => {
+      if (error !== null) logger.warn('serving /health false; Range fails', { error: error.message });
+      finish(error === null ? null : `RANGE ERROR:${error.message}`);
+    });
+  }
+}
+
+/** As Go prints the message. */
+function alarmText({ memberId, alarm }: AlarmEntry): string {
+  return `memberID:${memberId} alarm:${alarmNames[alarm] ?? alarm} `;
 }
 
 /** A check calls back with the reason of its failure, or null. */
@@ -77,18 +98,21 @@ export function answerChecks(
   const [, type, name, ...rest] = question.path.split('/');
   if ((type !== 'livez' && type !== 'readyz') || rest.length > 0) return null;
   if (name !== undefined && !checks[type].has(name)) return null;
-  if (question.method !== 'GET') return (done) => done(onlyGet);
+  if (question.method !== 'GET') {
+    counters.logger.warn('Health request error', { path: question.path, 'status-code': 405 });
+    return (done) => done(onlyGet);
+  }
   const excluded = new Set(question.query.getAll('exclude'));
   const chosen = [...checks[type]].filter(([one]) => (name === undefined ? !excluded.has(one) : one === name));
-  return (done) => runChecks(source, counters, type, chosen, question.query.has('verbose'), done);
+  return (done) => runChecks(source, counters, question, type, chosen, done);
 }
 
 function runChecks(
   source: HealthSource,
   counters: HealthCounters,
+  { path, query }: HttpQuestion,
   type: CheckType,
   chosen: readonly (readonly [name: string, check: Check])[],
-  verbose: boolean,
   done: Done,
 ): void {
   let report = '';
@@ -97,8 +121,10 @@ function runChecks(
     const next = chosen[at];
     if (next === undefined) {
       // http.Error ends the report with another newline, which etcd's answer therefore has.
-      if (!healthy) done(errorAnswer(503, report));
-      else done(textAnswer(verbose ? `${report}ok\n` : 'ok\n'));
+      if (!healthy) {
+        counters.logger.error('Health check error', { path, reason: report, 'status-code': 503 });
+        done(errorAnswer(503, report));
+      } else done(textAnswer(query.has('verbose') ? `${report}ok\n` : 'ok\n'));
       return;
     }
     const [name, check] = next;

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpOptions, httpHandler, metricsHandler } from '../../../src/server/gateway/http.ts';
 import { rpcErrors } from '../../../src/server/grpc/status.ts';
+import { silentLogger } from '../../support/silent-logger.ts';
 
 type State = 'healthy' | 'NOSPACE' | 'CORRUPT' | 'noLeader';
 
@@ -46,7 +47,7 @@ function options(state: State, rest: Partial<HttpOptions> = {}): HttpOptions {
     access: { hostWhitelist: ['*'], corsOrigins: ['*'] },
     gateway: true,
     metrics: () => 'etcd_server_has_leader 1\n',
-    counters: { health: () => {}, check: () => {} },
+    counters: { logger: silentLogger, health: () => {}, check: () => {} },
     ...rest,
   };
 }
@@ -104,7 +105,10 @@ describe('the HTTP endpoints answer as etcd 3.6.5 did', () => {
 describe('health endpoints', () => {
   it('report a failed check by itself, and count every outcome', async () => {
     const counted: string[] = [];
+    const lines: string[] = [];
+    const note = (message: string, fields: object = {}) => lines.push(`${message} ${JSON.stringify(fields)}`);
     const counters = {
+      logger: { ...silentLogger, warn: note, error: note },
       health: (healthy: boolean) => counted.push(`health ${healthy}`),
       check: (type: string, name: string, healthy: boolean) => counted.push(`${type} ${name} ${healthy}`),
     };
@@ -116,6 +120,13 @@ describe('health endpoints', () => {
     expect((await ask('/livez/serializable_read')).body).toBe('ok\n');
     expect((await ask('/health')).status).toBe(503);
     expect(counted).toEqual(['readyz linearizable_read false', 'livez serializable_read true', 'health false']);
+    const reason = '[-]linearizable_read failed: etcdserver: request timed out\n';
+    const output = '{"health":"false","reason":"RAFT NO LEADER"}';
+    expect(lines).toEqual([
+      `Health check error ${JSON.stringify({ path: '/readyz/linearizable_read', reason, 'status-code': 503 })}`,
+      'serving /health false; no leader {}',
+      `/health error ${JSON.stringify({ output, 'status-code': 503 })}`,
+    ]);
   });
 
   it('a learner is alive but not ready', async () => {
