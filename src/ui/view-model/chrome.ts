@@ -75,18 +75,17 @@ const noticeSigns: Readonly<Record<Notice['level'], string>> = { info: '·', bus
 
 /** What was done and what came of it; `command` is what `copyKey` copies. */
 export function statusLine(notice: Notice | null, command: string | null, copyKey: string | null, width: number): Line {
-  const hint =
-    command === null || copyKey === null
-      ? []
-      : [span(` ${copyKey} copies: `, 'dim'), span(command, 'accent'), span(' ')];
   const said =
     notice === null ? [] : [span(`${noticeSigns[notice.level]} ${printable(notice.text)}`, noticeStyles[notice.level])];
-  if (notice?.text === command)
-    return padLine(copyKey === null ? said : [...said, span(`  ${copyKey} copies`, 'dim')], width);
-  if (notice !== null && command !== null && notice.text.endsWith(command)) return padLine(said, width);
-  return lineWidth(said) + lineWidth(hint) + 1 <= width
-    ? spread(said, hint, width)
-    : padLine(said.length > 0 ? said : hint, width);
+  if (command === null || copyKey === null) return padLine(said, width);
+  if (notice?.text === command) return padLine([...said, span(`  ${copyKey} copies`, 'dim')], width);
+  if (notice?.text.endsWith(command) === true) return padLine(said, width);
+  const hints = [
+    [span(` ${copyKey} copies: `, 'dim'), span(command, 'accent'), span(' ')],
+    [span(` ${copyKey} copies the command `, 'dim')],
+  ];
+  const hint = hints.find((one) => lineWidth(said) + lineWidth(one) + 1 <= width);
+  return hint === undefined ? padLine(said, width) : spread(said, hint, width);
 }
 
 export interface KeyBarView {

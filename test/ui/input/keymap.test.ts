@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { allBindings, namesOf, places } from '../../../src/ui/input/bindings.ts';
 import type { KeySettings } from '../../../src/ui/input/keymap.ts';
@@ -105,4 +106,9 @@ describe('the keymap', () => {
   ])('shows %s as %s', (key, text) => {
     expect(keyText(key)).toBe(text);
   });
+});
+
+it('names every binding in the manual', () => {
+  const manual = readFileSync(new URL('../../../docs/dashboard.md', import.meta.url), 'utf8');
+  expect(namesOf(allBindings).filter((name) => !manual.includes(`\`${name}\``))).toEqual([]);
 });

@@ -266,5 +266,7 @@ describe('the status line', () => {
     expect(line('etcd1 is killed')).toMatch(/^· etcd1 is killed +y copies: clusterctl fault kill leader$/);
     expect(line(command)).toBe('· clusterctl fault kill leader  y copies');
     expect(line(`copied: ${command}`)).toBe('· copied: clusterctl fault kill leader');
+    expect(line('x'.repeat(60))).toMatch(/^· x+ +y copies the command$/);
+    expect(line('x'.repeat(90))).toMatch(/^· x+$/);
   });
 });
