@@ -3,17 +3,21 @@
  * in time (etcd server/etcdserver/api/etcdhttp/health.go).
  */
 import { alarmType } from '../../proto/etcdserverpb-maintenance.ts';
-import type { AlarmEntry } from '../apply/response.ts';
-import type { Logger } from '../log/logger.ts';
 import type { MemberApi } from '../member/api.ts';
 import { errorAnswer, type HttpAnswer, type HttpQuestion, onlyGet, textAnswer } from './answer.ts';
 
 /** What the endpoints need of the member. */
 export type HealthSource = Pick<MemberApi, 'alarms' | 'leaderId' | 'isLearner' | 'linearizableRead'>;
 
+/** Where lines about failures go, with their fields. */
+export interface HealthLog {
+  warn(message: string, fields?: Readonly<Record<string, string | number>>): void;
+  error(message: string, fields?: Readonly<Record<string, string | number>>): void;
+}
+
 /** Counts outcomes: etcd_server_health_{success,failures}, etcd_server_healthcheck{,s_total}; logs those that probes act upon. */
 export interface HealthCounters {
-  readonly logger: Logger;
+  readonly logger: HealthLog;
   health(healthy: boolean): void;
   check(type: CheckType, name: string, healthy: boolean): void;
 }
@@ -62,7 +66,7 @@ export function answerHealth(source: HealthSource, counters: HealthCounters, que
 }
 
 /** As Go prints the message. */
-function alarmText({ memberId, alarm }: AlarmEntry): string {
+function alarmText({ memberId, alarm }: ReturnType<HealthSource['alarms']>[number]): string {
   return `memberID:${memberId} alarm:${alarmNames[alarm] ?? alarm} `;
 }
 
