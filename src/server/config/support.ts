@@ -37,9 +37,7 @@ export const notYetEffective: ReadonlySet<FlagName> = new Set<FlagName>([
 ]);
 
 /** Feature gates that change nothing yet. */
-const gatesNotYetEffective: ReadonlySet<FeatureGate> = new Set<FeatureGate>([
-  'SetMemberLocalAddr',
-]);
+const gatesNotYetEffective: ReadonlySet<FeatureGate> = new Set<FeatureGate>(['SetMemberLocalAddr']);
 
 /** The flags given, as "--name", that change nothing yet. An experimental flag counts as what replaced it. */
 export function withoutEffect(flags: EtcdFlags): readonly string[] {

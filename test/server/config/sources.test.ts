@@ -212,7 +212,7 @@ describe('flags on their way out', () => {
     if (command.type !== 'run') throw new Error(command.type);
     const line = command.lines.find((one) => one.message.includes('no effect'));
     expect(line?.fields).toEqual({
-      flags: ['--experimental-enable-lease-checkpoint', '--experimental-warning-apply-duration'],
+      flags: ['--experimental-warning-apply-duration'],
     });
   });
 
