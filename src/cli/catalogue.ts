@@ -144,7 +144,7 @@ export const commandInfos: Readonly<Record<string, CommandInfo>> = {
   attach: {
     summary: 'Follow a running supervisor from here',
     operands: [processes],
-    flags: [...target, 'lines', 'since', 'grep', 'timestamps', 'color'],
+    flags: [...target, 'lines', 'since', 'grep', 'timestamps', 'output', 'color'],
   },
   fault: {
     summary: 'Break the cluster live, and heal it',

@@ -1,16 +1,18 @@
 /** The log histories of several processes as one, in order of time; and how it is printed. */
 import { displayWidth } from '../supervisor/display-width.ts';
-import type { HistoryRecord } from '../supervisor/history-format.ts';
+import type { HistoryRecord, HistoryStream } from '../supervisor/history-format.ts';
 import { HistoryReader } from '../supervisor/history-reader.ts';
 import type { OutputStyle } from '../supervisor/line-format.ts';
 import { linePrefix, prefixLines, prefixLinesForTerminal } from '../supervisor/line-format.ts';
 import { clockText } from '../supervisor/log-mux.ts';
+import { eventRecord, lineRecords } from '../supervisor/ndjson-format.ts';
 import { wantedLook } from './colour.ts';
 import type { Options } from './syntax.ts';
 
 export interface HistoryLine {
   readonly timeMs: number;
   readonly name: string;
+  readonly stream: HistoryStream;
   /** With its newline. */
   readonly bytes: Buffer;
 }
@@ -41,12 +43,12 @@ export class MergedHistory {
   }
 }
 
-function linesOf(name: string, { timeMs, block }: HistoryRecord): HistoryLine[] {
+function linesOf(name: string, { timeMs, stream, block }: HistoryRecord): HistoryLine[] {
   const lines: HistoryLine[] = [];
   for (let from = 0; from < block.length; ) {
     const end = block.indexOf(0x0a, from);
     const to = end < 0 ? block.length : end + 1;
-    lines.push({ timeMs, name, bytes: block.subarray(from, to) });
+    lines.push({ timeMs, name, stream, bytes: block.subarray(from, to) });
     from = to;
   }
   return lines;
@@ -58,7 +60,8 @@ export function wantedLines(sinceMs: number, { grep }: Options): (line: HistoryL
 }
 
 /** The place of a name among `names` is its colour. */
-export function styleOf(names: readonly string[], options: Options): OutputStyle {
+export function styleOf(names: readonly string[], options: Options): OutputStyle | 'ndjson' {
+  if (options.output === 'ndjson') return 'ndjson';
   return {
     ...wantedLook(options.color),
     timestamps: options.timestamps,
@@ -66,10 +69,25 @@ export function styleOf(names: readonly string[], options: Options): OutputStyle
   };
 }
 
-export function printLines(lines: readonly HistoryLine[], names: readonly string[], style: OutputStyle): void {
+export function printLines(
+  lines: readonly HistoryLine[],
+  names: readonly string[],
+  style: OutputStyle | 'ndjson',
+): void {
+  if (style === 'ndjson') {
+    if (lines.length > 0) process.stdout.write(Buffer.concat(lines.map(recordOf)));
+    return;
+  }
   const format = style.contained ? prefixLinesForTerminal : prefixLines;
   const text = lines.map(({ timeMs, name, bytes }) =>
     format(bytes, linePrefix(name, names.indexOf(name), clockText(new Date(timeMs)), style)),
   );
   if (text.length > 0) process.stdout.write(text.join(''), 'latin1');
+}
+
+/** As `start --output ndjson` prints it, but for what the files do not keep. */
+function recordOf({ timeMs, name, stream, bytes }: HistoryLine): Buffer {
+  const head = { time: new Date(timeMs), monotonicMs: null, process: name };
+  if (stream === 'n') return eventRecord(bytes.toString('utf8', 0, bytes.length - 1), head, { type: 'note' });
+  return lineRecords(bytes, head, null, stream === 'e' ? 'stderr' : 'stdout');
 }

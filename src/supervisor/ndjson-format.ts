@@ -21,18 +21,18 @@ export type LogEvent =
 /** Fields that all records of a moment and a process have. */
 export interface RecordHead {
   readonly time: Date;
-  /** On a clock that never goes back, from the start of the run. */
-  readonly monotonicMs: number;
+  /** On a clock that never goes back, from the start of the run; null, and left out, where only that run knew it. */
+  readonly monotonicMs: number | null;
   readonly process: string;
 }
 
 /**
  * One record for each line of a block:
  * `{"time":"…","monotonicMs":12.3,"process":"web","pid":7,"stream":"stdout","line":"hello"}`.
- * A line that is not UTF-8 has `base64` too, its bytes as they were.
+ * A line that is not UTF-8 has `base64` too, its bytes as they were. A `pid` of null is left out.
  */
-export function lineRecords(block: Buffer, head: RecordHead, pid: number, stream: 'stdout' | 'stderr'): Buffer {
-  const prefix = headJson(head);
+export function lineRecords(block: Buffer, head: RecordHead, pid: number | null, stream: 'stdout' | 'stderr'): Buffer {
+  const prefix = `${headJson(head)}${pid === null ? '' : `,"pid":${pid}`},"stream":"${stream}"`;
   const records: string[] = [];
   for (let from = 0; from < block.length; ) {
     const end = block.indexOf(0x0a, from);
@@ -41,7 +41,7 @@ export function lineRecords(block: Buffer, head: RecordHead, pid: number, stream
     const line = bytes.toString('utf8');
     const lossy = line.includes('\ufffd') && !Buffer.from(line, 'utf8').equals(bytes);
     const raw = lossy ? `,"base64":"${bytes.toString('base64')}"` : '';
-    records.push(`${prefix},"pid":${pid},"stream":"${stream}","line":${JSON.stringify(line)}${raw}}\n`);
+    records.push(`${prefix},"line":${JSON.stringify(line)}${raw}}\n`);
   }
   return Buffer.from(records.join(''));
 }
@@ -66,8 +66,8 @@ export function runEventRecord(event: RunEvent, monotonicMs: number | null): Buf
 
 /** The beginning of a record, up to where more fields go. */
 function headJson({ time, monotonicMs, process }: RecordHead): string {
-  const fields = { time: time.toISOString(), monotonicMs: rounded(monotonicMs), process };
-  return JSON.stringify(fields).slice(0, -1);
+  const clock = monotonicMs === null ? {} : { monotonicMs: rounded(monotonicMs) };
+  return JSON.stringify({ time: time.toISOString(), ...clock, process }).slice(0, -1);
 }
 
 function rounded(ms: number): number {

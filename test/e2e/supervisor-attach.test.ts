@@ -76,6 +76,8 @@ describe('clusterctl attach', () => {
       .toContain('a | one');
     appendFileSync(said, Buffer.concat([Buffer.from([0xff, 0x80]), Buffer.from(' bytes\n')]));
     await attached.seen(/bytes/);
+    const json = clusterctl(['attach', '--output', 'ndjson', 'b']);
+    await json.seen(/"stream":"stdout","line":"more"\}\n/);
     await supervisor.endBy('SIGINT');
     expect((await attached.ended).code).toBe(0);
     expect((await all.ended).code).toBe(0);

@@ -34,6 +34,23 @@ describe('clusterctl logs', () => {
     expect((await linesOf('logs', '--since', '1h')).length).toBe(6);
   });
 
+  it('prints JSON for programs', async () => {
+    writeFileSync(join(cwd, 'Procfile'), `a: printf 'one\\n\\377\\n'; echo two >&2\n`);
+    await clusterctl('start').ended;
+    const records = (await linesOf('logs', '--output', 'ndjson')).map((line) => JSON.parse(line));
+    const byName = { time: expect.stringMatching(/^\d{4}-.*Z$/), process: 'a' };
+    expect(records).toHaveLength(5);
+    expect(records).toEqual(
+      expect.arrayContaining([
+        { ...byName, event: 'note', text: 'Starting a on port 5000' },
+        { ...byName, stream: 'stdout', line: 'one' },
+        { ...byName, stream: 'stdout', line: '\ufffd', base64: '/w==' },
+        { ...byName, stream: 'stderr', line: 'two' },
+        { ...byName, event: 'note', text: 'exited with code 0' },
+      ]),
+    );
+  });
+
   it('follows', async () => {
     writeFileSync(join(cwd, 'Procfile'), 'a: echo first; read x < fifo; echo second; exec sleep 60\n');
     const { execFileSync } = await import('node:child_process');

@@ -68,6 +68,10 @@ async function attachLive({ status, address }: Target, names: readonly string[],
   const refusal = await followLines(address, names, (record) => {
     const line = lineOf(record);
     if (line === null || !wanted(line)) return;
+    if (options.output === 'ndjson') {
+      process.stdout.write(`${record}\n`);
+      return;
+    }
     if (!known.includes(line.name)) known.push(line.name);
     printLines([line], known, styleOf(known, options));
   });
@@ -82,11 +86,12 @@ async function attachLive({ status, address }: Target, names: readonly string[],
 
 /** A line or a note of the supervisor, from a record of `start --output ndjson`. */
 function lineOf(record: string): HistoryLine | null {
-  const { time, process: name, line, base64, text }: Readonly<Record<string, unknown>> = JSON.parse(record);
+  const { time, process: name, stream, line, base64, text }: Readonly<Record<string, unknown>> = JSON.parse(record);
   const said = line ?? text;
   if (typeof time !== 'string' || typeof name !== 'string' || typeof said !== 'string') return null;
   const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : Buffer.from(said);
-  return { timeMs: Date.parse(time), name, bytes: Buffer.concat([bytes, Buffer.of(0x0a)]) };
+  const kind = line === undefined ? 'n' : stream === 'stderr' ? 'e' : 'o';
+  return { timeMs: Date.parse(time), name, stream: kind, bytes: Buffer.concat([bytes, Buffer.of(0x0a)]) };
 }
 
 /** Without names all are meant, those that a reload adds too; but what is only `kept` of an earlier run is not. */
