@@ -206,7 +206,7 @@ export function observeMember(registry: Registry, metrics: MemberMetrics, member
     for (const { memberId, alarm } of member.alarms())
       server.alarms.labels(formatId(memberId), alarmNames[alarm] ?? `${alarm}`).set(1);
     const size = member.databaseSize();
-    server.quotaBackendBytes.set(size.quota === 0 ? defaultQuotaBytes : Math.max(size.quota, 0));
+    server.quotaBackendBytes.set(size.quota === 0 ? defaultQuotaBytes : size.quota);
     mvcc.dbTotalSizeInBytes.set(size.total);
     mvcc.dbTotalSizeInUseInBytes.set(size.inUse);
     mvcc.currentRevision.set(store.revision);
