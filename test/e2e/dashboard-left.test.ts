@@ -48,6 +48,19 @@ describe.skipIf(skipped !== null)(`a terminal that the dashboard had${skipped ==
     await expect.poll(() => lives(pidOf('web')), { timeout: patienceMs }).toBe(false);
   });
 
+  it('is as it was before after a bug, which is told of on the screen that stays', async () => {
+    const bug = join(place.cwd, 'bug.cjs');
+    const look = "if (require('node:fs').existsSync('bug.now')) throw new Error('found by nobody')";
+    writeFileSync(bug, `if (process.argv[1].endsWith('clusterctl.js')) setInterval(() => { ${look}; }, 20).unref();\n`);
+    const terminal = await openPlain(`NODE_OPTIONS="--require ${bug}"`);
+    writeFileSync(join(place.cwd, 'bug.now'), '');
+    const isTold = (screen: string) =>
+      /Error: found by nobody[\s\S]*left with [1-9][\s\S]*^echo icanon isig/m.test(screen);
+    await terminal.until('the shell', isTold);
+    expect(await terminal.facts(modes)).toBe('0 1 0 1');
+    await expect.poll(() => lives(pidOf('web')), { timeout: patienceMs }).toBe(false);
+  });
+
   it('stays with the dashboard after SIGHUP, which reads the Procfile again', async () => {
     const terminal = await openPlain();
     writeFileSync(
