@@ -94,6 +94,8 @@ export class SupervisedProcess {
   #exit: Exit | null = null;
   #watchers: (() => void)[] = [];
   #watch: ReadyWatch | null = null;
+  /** When this instance was started, by `performance.now`, and with which variables. */
+  #spawned: { readonly atMs: number; readonly env: ProcessSpec['env'] } = { atMs: 0, env: {} };
   #ready = false;
   #delay: NodeJS.Timeout | null = null;
   /** When the restart policy started it again, in milliseconds of `performance.now`. */
@@ -114,7 +116,13 @@ export class SupervisedProcess {
 
   /** What it is from its next start on; how it is treated, at once. Of the same name. */
   adopt(spec: ProcessSpec): void {
+    const isLookedAtAnew = JSON.stringify(spec.ready) !== JSON.stringify(this.#spec.ready);
     this.#spec = spec;
+    // A line that its log may have had already is waited for after the next start only.
+    if (isLookedAtAnew && spec.ready.type !== 'log' && this.#watch !== null) {
+      this.#watch.close();
+      this.#watchReadiness();
+    }
   }
 
   /**
@@ -365,7 +373,8 @@ export class SupervisedProcess {
       this.#leaderOver({ code, signal });
       this.#feed({ type: 'exited', exit: { code, signal } });
     });
-    this.#watchReadiness({ ...this.#spec.env, [tagVariable]: tag });
+    this.#spawned = { atMs: performance.now(), env: { ...this.#spec.env, [tagVariable]: tag } };
+    this.#watchReadiness();
   }
 
   #leaderOver(exit: Exit): void {
@@ -376,11 +385,12 @@ export class SupervisedProcess {
     this.#events.onExited(exit);
   }
 
-  #watchReadiness(env: ProcessSpec['env']): void {
+  #watchReadiness(): void {
     const { ready: check, cwd } = this.#spec;
+    const { atMs: startMs, env } = this.#spawned;
+    this.#watch = null;
     this.#ready = check.type === 'started';
     if (check.type === 'started' || check.type === 'finished') return;
-    const startMs = performance.now();
     let lostMs = startMs;
     this.#watch = new ReadyWatch(
       check,

@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bundledEtcd } from '../support/cluster.ts';
 import { SecuredRun } from '../support/secured-run.ts';
 
@@ -42,9 +42,13 @@ describe('a run of etcds that ask for client certificates', () => {
     await run.expectKnown();
   });
 
-  it('says why it knows one by its log alone that refuses its certificate', async () => {
+  it('says why it knows one by its log alone that refuses its certificate, and uses another after a reload', async () => {
     run = await SecuredRun.start(folder, { etcd: bundledEtcd, clients: 'strangers' });
-    await run.expectKnownByLog(/does not take|may not take|refuses/);
+    await run.expectKnownByLog(/may not take|refuses/);
+    rmSync(join(folder, 'clusterctl.yaml'));
+    expect(await run.command('run', 'reload')).toEqual({ code: 0, out: '', err: '' });
+    await run.expectKnown();
+    expect(run.run.stderr).toContain('etcd1 is adjusted, etcd2 is adjusted, etcd3 is adjusted');
   });
 
   it('asks members with certificates of their own making', async () => {

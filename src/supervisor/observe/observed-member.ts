@@ -129,6 +129,14 @@ export class ObservedMember {
     this.#admin.open();
   }
 
+  /** Clients reach it so from now on. */
+  reachedAt(endpoint: MemberEndpoint | null): void {
+    if (endpoint === null || JSON.stringify(endpoint) === JSON.stringify(this.#endpoint)) return;
+    this.#endpoint = endpoint;
+    this.#dueMs = 0;
+    this.#record = { ...this.#record, facts: { ...this.#record.facts, clientUrl: endpoint.url } };
+  }
+
   exited(): void {
     this.#admin?.close();
     this.#admin = null;

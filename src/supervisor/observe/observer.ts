@@ -278,6 +278,8 @@ export class Observer {
   }
 
   #openProbe(): Promise<Probe> {
+    // A reload may have given them other certificates.
+    for (const { spec } of this.#processes()) this.#members.get(spec.name)?.reachedAt(spec.endpoint);
     this.#probe ??= this.#options.openProbe();
     return this.#probe;
   }
