@@ -1,10 +1,11 @@
 /**
- * Random faults upon faults, on members that are written to: nothing acknowledged is lost, everything heals, and the cluster agrees. The
- * seed and the seconds can be given.
+ * Random faults upon faults, on members that are written to and that keep leases: nothing acknowledged is lost, no lease ends too early,
+ * everything heals, and the cluster agrees. The seed and the seconds can be given.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/prng.ts';
 import { FaultRun } from '../support/fault-run.ts';
+import { LeaseLoad } from '../support/lease-load.ts';
 import { hashesOf, WriteLoad } from '../support/write-load.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? 7);
@@ -46,6 +47,8 @@ it(`holds what it acknowledged through ${seconds} s of faults (seed ${seed})`, a
   const urls = run.names.map((name) => run.clientUrl(name));
   const load = new WriteLoad(urls, 6);
   await load.acknowledges(50);
+  const leases = new LeaseLoad(urls, 4);
+  await leases.renews(4);
   const done: string[] = [];
   const endMs = performance.now() + seconds * 1_000;
   while (performance.now() < endMs) {
@@ -65,8 +68,12 @@ it(`holds what it acknowledged through ${seconds} s of faults (seed ${seed})`, a
   const before = load.acknowledgedWrites;
   await load.acknowledges(50);
   await load.stop();
+  await leases.renews(4);
+  await leases.end();
+  leases.close();
+  expect(leases.violations, done.join('\n')).toEqual([]);
   await run.until('all agree', () => run.agrees());
   for (const url of urls) expect(await load.violations(url), done.join('\n')).toEqual([]);
   expect(new Set(await hashesOf(urls)).size).toBe(1);
-  console.log(`${done.length} orders, ${before} writes acknowledged under them`);
+  console.log(`${done.length} orders, ${before} writes and ${leases.renewals} renewals acknowledged under them`);
 });
