@@ -78,7 +78,7 @@ describe('settings of the dashboard', () => {
     ['keys: { kill: [1] }\n', /config\.yaml:1:16: keys\.kill\.0: expected a key/],
     ['colours: 3\n', /config\.yaml:1:1: unknown key colours/],
     ['theme: [\n', /config\.yaml:\d:\d: /],
-    ['keys: { kil: x }\n', /config\.yaml:1:9: keys: there is nothing called kil \(known are kill, kill-leader\)/],
+    ['keys: { kil: x }\n', /config\.yaml:1:9: keys: there is nothing called kil \(did you mean kill\?\)/],
     ['theme: dark\nkeys:\n  kill: x\n  pause: [p, x]\n', /config\.yaml:4:14: keys: x cannot be both kill and pause$/],
   ])('say what is wrong with %j', async (text, problem) => {
     user(text);

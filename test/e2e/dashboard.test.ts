@@ -198,7 +198,7 @@ describe('the dashboard', () => {
     writeFileSync(join(cwd, 'clusterctl.yaml'), 'keys:\n  stopp: x\n  log-next: u\n  log-mark: [u]\n');
     const refused = open(['start'], small);
     expect(await refused.ended).toBe(2);
-    expect(refused.bytes).toContain('clusterctl.yaml:2:3: keys: there is nothing called stopp (known are stop)');
+    expect(refused.bytes).toContain('clusterctl.yaml:2:3: keys: there is nothing called stopp (did you mean stop?)');
     expect(refused.bytes).toContain('clusterctl.yaml:4:14: keys: u cannot be both log-next and log-mark');
   });
 

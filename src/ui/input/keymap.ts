@@ -135,11 +135,23 @@ function meet(one: AnyBinding, other: AnyBinding): boolean {
   return places.some((place) => place.includes(one) && place.includes(other));
 }
 
-/** Those that are called alike, or else all. */
+/** What was meant if letters are missing or too many, or else those that are called alike, or all. */
 function known(name: string): string {
+  const all = namesOf(allBindings);
   const start = name.replace(/-.*/, '').slice(0, 3);
-  const alike = namesOf(allBindings).filter((one) => one.split('-').some((word) => word.startsWith(start)));
-  return `known are ${(alike.length > 0 ? alike : namesOf(allBindings)).join(', ')}`;
+  const meant = all.find(
+    (one) => Math.abs(one.length - name.length) <= 2 && (hasLetters(one, name) || hasLetters(name, one)),
+  );
+  if (meant !== undefined) return `did you mean ${meant}?`;
+  const alike = all.filter((one) => one.split('-').some((word) => word.startsWith(start)));
+  return `known are ${(alike.length > 0 ? alike : all).join(', ')}`;
+}
+
+/** All letters of `part` are in `text`, in their order. */
+function hasLetters(text: string, part: string): boolean {
+  let at = 0;
+  for (const letter of text) if (letter === part[at]) at++;
+  return at === part.length;
 }
 
 function noKey(name: string, key: string): { readonly message: string; readonly hint: string } {

@@ -88,11 +88,12 @@ describe('the keymap', () => {
   });
 
   it('tells all that is wrong at once, and what may have been meant', () => {
-    const made = keymapOf({ 'log-serch': 'x', kill: '', nosuch: 'y' });
+    const made = keymapOf({ 'log-serch': 'x', stopp: 'x', kill: '', 'log-jump': 'z', nosuch: 'y' });
     const hints = made.ok ? [] : made.error.map((one) => one.hint);
-    expect(hints).toHaveLength(3);
-    expect(hints[0]).toMatch(/^known are logs, log-search, log-next, /);
-    expect(hints[2]).toMatch(/^known are kill, .*, switch-done$/);
+    expect(hints).toHaveLength(5);
+    expect(hints.slice(0, 2)).toEqual(['did you mean log-search?', 'did you mean stop?']);
+    expect(hints[3]).toMatch(/^known are logs, log-search, log-next, /);
+    expect(hints[4]).toMatch(/^known are kill, .*, switch-done$/);
   });
 
   it.each([
