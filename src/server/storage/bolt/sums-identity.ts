@@ -10,9 +10,9 @@ import type { Meta } from './meta.ts';
 import { firstDataPage, parsePage } from './page.ts';
 import { type PageSums, sumOf } from './page-sums.ts';
 
-/** So many pages from the root down are looked at. */
-const pagesMax = 24;
-const childrenMax = 8;
+/** So many pages from the root down are looked at, and so many below each: of the file itself, and of one that only looks like it. */
+const ownLook = { pages: 24, children: 8 };
+const strangeLook = { pages: 256, children: 64 };
 /** So many that differ are looked at bit by bit, some 25 ms each. */
 const closeLooksMax = 2;
 
@@ -23,28 +23,30 @@ interface Different {
 
 /**
  * `isSameFile`: it is the file that the table was begun for, and not one that was copied there or made anew. Then pages that differ are
- * damaged, unless most of them do, as if other content had been written over it. Else only what a flipped bit explains is damage.
+ * damaged, unless half of them do, as if other content had been written over it, and no flipped bit explains it. Else none may differ: a
+ * file that was made anew one entry later may differ in a single bit, that of the index of its last entry.
  */
 export async function describes(sums: PageSums, file: DiskFile, meta: Meta, isSameFile: boolean): Promise<boolean> {
   let known = 0;
   const different: Different[] = [];
+  const look = isSameFile ? ownLook : strangeLook;
   const queue = [meta.root];
-  for (let next = 0; next < Math.min(queue.length, pagesMax); next++) {
+  for (let next = 0; next < Math.min(queue.length, look.pages); next++) {
     const page = queue[next] ?? meta.root;
     const bytes = Buffer.alloc(meta.pageSize);
     await file.read(bytes, page * meta.pageSize);
     const expected = sums.get(page);
     if (expected !== 0) known++;
     if (expected !== 0 && sumOf(bytes) !== expected) different.push({ bytes, expected });
-    for (const child of childrenOf(bytes, page, meta.highWater)) if (!queue.includes(child)) queue.push(child);
+    for (const child of childrenOf(bytes, page, meta.highWater, look.children))
+      if (!queue.includes(child)) queue.push(child);
   }
-  if (different.length === 0) return true;
-  if (isSameFile) return different.length * 2 < known || different.slice(0, closeLooksMax).some(hasFlippedBit);
-  return different.length <= closeLooksMax && different.every(hasFlippedBit);
+  if (different.length === 0 || !isSameFile) return different.length === 0;
+  return different.length * 2 < known || different.slice(0, closeLooksMax).some(hasFlippedBit);
 }
 
 /** Some of the pages that a page refers to; none if it is not sound, or goes on behind these bytes. */
-function childrenOf(bytes: Buffer, page: number, highWater: number): number[] {
+function childrenOf(bytes: Buffer, page: number, highWater: number, childrenMax: number): number[] {
   const parsed = parsePage(bytes, page, highWater);
   if (!parsed.ok) return [];
   const { value: items } = parsed;

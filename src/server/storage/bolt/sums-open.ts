@@ -46,7 +46,7 @@ async function endOf(replayed: Replayed, file: DiskFile, meta: Meta, sums: PageS
     const { bytes, chain } = replayed;
     return (await describes(sums, file, meta, replayed.isOfFile)) ? { bytes, chain, isOpen: false } : null;
   }
-  if (open === null || !sameMark(open.mark, mark) || open.mark.txid !== replayed.mark.txid + 1) return null;
+  if (!replayed.isOfFile || open === null || !sameMark(open.mark, mark)) return null;
   if (!(await isOnDisk(open, file, meta.pageSize))) return null;
   sums.reserve(meta.highWater);
   for (const [i, page] of open.pages.entries()) sums.set(page, open.sums[i] ?? 0);

@@ -217,8 +217,12 @@ async function anyUsedByte(disk: SimDisk, seed: number): Promise<{ readonly page
   return { page, at: page * pageSize + random.below(pageSize) };
 }
 
+/** More of them, and others, are tried with SUMS_RUNS and SUMS_SEED. */
+const runs = Number(process.env['SUMS_RUNS'] ?? 60);
+const timeout = 60_000 + runs * 200;
+
 describe('page checksums', () => {
-  it('raise no false alarm, and miss no flipped bit, whatever a file goes through', { timeout: 60_000 }, async () => {
+  it('raise no false alarm, and miss no flipped bit, whatever a file goes through', { timeout }, async () => {
     let kept = 0;
     let starts = 0;
     const lives = fc.asyncProperty(fc.nat(), fc.array(anyEra, { minLength: 1, maxLength: 6 }), async (seed, eras) => {
@@ -239,7 +243,7 @@ describe('page checksums', () => {
       }
       expect(await start(disk)).toEqual([]);
     });
-    await fc.assert(lives, { numRuns: Number(process.env['SUMS_RUNS'] ?? 60), ...seedOf(process.env['SUMS_SEED']) });
+    await fc.assert(lives, { numRuns: runs, ...seedOf(process.env['SUMS_SEED']) });
     // Else the property would hold for want of checksums.
     expect(kept).toBeGreaterThan(starts / 3);
   });
