@@ -88,7 +88,7 @@ describe('the keymap', () => {
   });
 
   it('tells all that is wrong at once, and what may have been meant', () => {
-    const made = keymapOf({ 'log-serch': 'x', stopp: 'x', kill: '', 'log-jump': 'z', nosuch: 'y' });
+    const made = keymapOf({ 'log-serch': 'x', stopp: 'x', kill: '', 'log-wander': 'z', nosuch: 'y' });
     const hints = made.ok ? [] : made.error.map((one) => one.hint);
     expect(hints).toHaveLength(5);
     expect(hints.slice(0, 2)).toEqual(['did you mean log-search?', 'did you mean stop?']);
