@@ -14,9 +14,10 @@ export function claimPort(port: number): Promise<boolean> {
   held.add(port);
   return new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', () => {
-      held.delete(port);
-      resolve(false);
+    server.once('error', (error) => {
+      const isTaken = 'code' in error && error.code === 'EADDRINUSE';
+      if (isTaken) held.delete(port);
+      resolve(!isTaken); // where there is no such namespace, nothing can be claimed
     });
     server.listen(`\0clusterctl-port-${port}`, () => resolve(true));
     server.unref();
