@@ -28,7 +28,7 @@ import { registerLease } from './grpc/services/lease.ts';
 import { registerMaintenance } from './grpc/services/maintenance.ts';
 import { registerNotServed } from './grpc/services/not-served.ts';
 import { ServingStatus } from './grpc/services/serving-status.ts';
-import { claimListeners, type Listener, type Listeners, serveListeners } from './listeners.ts';
+import { claimListeners, type Entrance, type Listener, type Listeners, serveListeners } from './listeners.ts';
 import type { Logger } from './log/logger.ts';
 import { maintenanceEvents } from './maintenance-events.ts';
 import { Member } from './member/member.ts';
@@ -97,8 +97,7 @@ class Opened {
   }
 }
 
-/** Null without any certificate or https URL: the code for it is not even loaded. */
-async function openTls(config: EtcdConfig, logger: Logger): Promise<Result<MemberTls | null, string>> {
+function wantsTls(config: EtcdConfig): boolean {
   const { client, peer } = config.tls;
   const urls = [
     ...config.listenPeerUrls,
@@ -108,7 +107,12 @@ async function openTls(config: EtcdConfig, logger: Logger): Promise<Result<Membe
   ];
   const files = [client, peer].flatMap((side) => [side.certFile, side.keyFile, side.trustedCaFile]);
   const wanted = urls.some(isSecure) || client.auto || peer.auto || files.some((file) => file !== '');
-  if (!wanted && !config.initialCluster.includes('https://')) return ok(null);
+  return wanted || config.initialCluster.includes('https://');
+}
+
+/** Null without any certificate or https URL: the code for it is not even loaded. */
+async function openTls(config: EtcdConfig, logger: Logger): Promise<Result<MemberTls | null, string>> {
+  if (!wantsTls(config)) return ok(null);
   const { openMemberTls } = await import('./tls/open.ts');
   return openMemberTls(config, nodeClock.now(), logger.at('tls/open.ts'));
 }
@@ -143,7 +147,11 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   const metrics = all.member;
   // The lock takes a process of its own to get: it is asked for first, and waited for when it is needed.
   const locking = lockMember(config);
+  const isFounder = config.initialClusterState === 'new' && !(await walExists(nodeDisk, walFolder(config)));
   const ports = await claimListeners(config, logger, (port) => opened.add(() => port.close()));
+  const peers = openPeerPort(isFounder, opened);
+  // Other founders wait for an answer: they get it before the lock is there, if no certificate is needed for that.
+  if (ports.ok && !wantsTls(config)) peers.listen(ports.value.peer, null);
   const lock = await locking;
   if (lock.ok) opened.add(lock.value);
   if (!ports.ok) return ports;
@@ -153,7 +161,7 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   const toPeers = tls.value?.toPeers ?? (() => ({}));
   const admin = await openAdmin(config, logger);
   if (admin !== null) opened.add(() => admin.close());
-  const peers = await openPeerPort(config, ports.value.peer, tls.value, opened);
+  if (wantsTls(config)) peers.listen(ports.value.peer, tls.value);
   const log = await openMemberLog(config, logger, metrics, toPeers, admin, opened);
   if (!log.ok) return log;
 
@@ -366,23 +374,18 @@ function connectPeers(
 interface OpenedPeerPort {
   readonly early: EarlyRequests;
   readonly server: PeerPort;
+  listen(listeners: readonly Listener[], tls: MemberTls | null): void;
 }
 
 /** Peers that come before this member takes part are heard, and answered as far as that makes sense. */
-async function openPeerPort(
-  config: EtcdConfig,
-  listeners: readonly Listener[],
-  tls: MemberTls | null,
-  opened: Opened,
-): Promise<OpenedPeerPort> {
-  const isFounder = config.initialClusterState === 'new' && !(await walExists(nodeDisk, walFolder(config)));
+function openPeerPort(isFounder: boolean, opened: Opened): OpenedPeerPort {
   const early = new EarlyRequests({ clock: nodeClock, isFounder });
   const server = createPeerPort({ handler: early.handler });
   opened.add(() => server.close());
   opened.add(async () => early.close());
   const accept = (connection: Duplex) => server.accept(connection);
-  serveListeners(listeners, { side: 'peer', protocols: ['http/1.1'], accept }, tls);
-  return { early, server };
+  const entrance: Entrance = { side: 'peer', protocols: ['http/1.1'], accept };
+  return { early, server, listen: (listeners, tls) => serveListeners(listeners, entrance, tls) };
 }
 
 function servePeers(
