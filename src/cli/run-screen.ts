@@ -3,7 +3,7 @@ import { isAbsolute, relative } from 'node:path';
 import { durationText } from '../supervisor/observe/event-text.ts';
 import type { Observer } from '../supervisor/observe/observer.ts';
 import type { Output } from '../supervisor/output.ts';
-import { standardOutput } from '../supervisor/output.ts';
+import { standardOutput, terminalErrors } from '../supervisor/output.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { FaultOrders } from './dashboard-actions.ts';
 import { actOn } from './dashboard-actions.ts';
@@ -33,11 +33,22 @@ export interface RunScreen {
   open(run: ScreenOf): Promise<void>;
   /** Gives the terminal back; lines go to standard output from now on. */
   close(): void;
+  /** Resolves when what was said on standard error is there, or the terminal has taken nothing for so long. */
+  flush(patienceMs: number): Promise<void>;
 }
 
-/** Nothing but lines. */
+/** Nothing but lines. What is said on standard error does not wait either for a terminal that is held with Ctrl-S. */
 export function lineScreen(): RunScreen {
-  return { output: standardOutput(), open: async () => {}, close: () => {} };
+  const errors = terminalErrors();
+  if (errors !== null) divertErrors((text) => errors.write(Buffer.from(text)));
+  return {
+    output: standardOutput(),
+    open: async () => {},
+    close: () => {},
+    flush: async (patienceMs) => {
+      await errors?.flush(patienceMs);
+    },
+  };
 }
 
 export async function dashboardScreen(settings: DashboardSettings): Promise<RunScreen> {
@@ -61,6 +72,7 @@ export async function dashboardScreen(settings: DashboardSettings): Promise<RunS
   return {
     output: held.output,
     close,
+    flush: async () => {}, // Node writes it, once the terminal is free
     async open({ supervisor, observer, faults, title, history, onQuit }) {
       let ui: typeof import('../ui/open.ts');
       try {
@@ -122,19 +134,25 @@ function summaryOf(observer: Observer): string | null {
   return `clusterctl: ${parts.join(', ')}; clusterctl logs shows what was said\n`;
 }
 
+/** Lets `hear` have what would be written to standard error. */
+function divertErrors(hear: (text: string) => void): void {
+  process.stderr.write = (chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
+    hear(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString());
+    for (const done of [encoding, callback]) if (typeof done === 'function') process.nextTick(done);
+    return true;
+  };
+}
+
 /** Standard error while the dashboard has the terminal: shown in it, and said again when it is gone. */
 class HeldErrors {
   readonly #write = process.stderr.write;
   #said: string[] = [];
 
   hold(show: (text: string) => void): void {
-    process.stderr.write = (chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
-      const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+    divertErrors((text) => {
       this.add(text);
       show(text.replace(/^clusterctl: /, '').trimEnd());
-      for (const done of [encoding, callback]) if (typeof done === 'function') process.nextTick(done);
-      return true;
-    };
+    });
   }
 
   add(text: string): void {

@@ -161,6 +161,7 @@ export async function supervise(
   await Promise.race([output.flush(flushPatienceMs), givenUp]);
   await history.close();
   if (result.failure !== null) complain(`${result.failure.name} ${describeExit(result.failure.exit)}`);
+  await Promise.race([screen.flush(flushPatienceMs), givenUp]);
   return exitCodeOf(result, options['exit-code']);
 }
 

@@ -240,7 +240,7 @@ export function standardOutput(): Output {
   if (stat.isFile()) return fileOutput(1); // a disk is no slower than the one that the spill would use
   const spill = new Spill(tmpdir());
   if (stat.isFIFO() || stat.isSocket()) return new Output(sendToStream(process.stdout), spill);
-  return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal() : 1), spill);
+  return new Output(sendToDescriptor(isatty(1) ? nonBlockingTerminal(1) : 1), spill);
 }
 
 /** A regular file; `gatherMs` and `pool` as for Output. Nothing is written before `after` has resolved; it must not reject. */
@@ -261,15 +261,20 @@ export function fileOutput(
 
 /** Writes to the terminal that standard output is. */
 export function terminalSend(): Send {
-  return sendToDescriptor(nonBlockingTerminal());
+  return sendToDescriptor(nonBlockingTerminal(1));
 }
 
-/** Standard output's terminal opened anew: O_NONBLOCK on descriptor 1 itself would be shared with the user's shell. */
-function nonBlockingTerminal(): number {
+/** Standard error, if it is a terminal; to anything else Node's own writes do not block either. */
+export function terminalErrors(): Output | null {
+  return isatty(2) ? new Output(sendToDescriptor(nonBlockingTerminal(2)), null) : null;
+}
+
+/** The terminal of a descriptor opened anew: O_NONBLOCK on the descriptor itself would be shared with the user's shell. */
+function nonBlockingTerminal(descriptor: 1 | 2): number {
   try {
-    return openSync('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    return openSync(`/dev/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
-    return 1; // not ours to open, as after su: writes may then block a thread, but not the loop
+    return descriptor; // not ours to open, as after su: writes may then block a thread, but not the loop
   }
 }
 

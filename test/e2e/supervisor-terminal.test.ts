@@ -1,6 +1,6 @@
 /** The supervisor that prints lines in a real terminal: what keys, a closed window and a reader that goes away do to it. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { IPty } from '@lydell/node-pty';
@@ -148,6 +148,29 @@ describe('in a terminal, clusterctl', () => {
     await new Promise((resolve) => setTimeout(resolve, 300)); // Ctrl-C frees the output
     terminal.type('\x11');
     await terminal.seen(/code 0/);
+  });
+
+  it('ends on a signal while what it says of itself is held with Ctrl-S', async () => {
+    const steps = [
+      'echo pid $PPID.',
+      'read x < fifo',
+      'kill -HUP $PPID',
+      'sleep 0.5',
+      'touch reloaded',
+      'exec sleep 60',
+    ];
+    writeFileSync(join(cwd, 'Procfile'), `a: ${steps.join('; ')}\n`);
+    execFileSync('mkfifo', [join(cwd, 'fifo')]);
+    const terminal = new Terminal();
+    terminal.type('$CLUSTERCTL start --tui=false\r');
+    await terminal.seen(/pid \d+\./);
+    const pid = Number(/pid (\d+)\./.exec(terminal.screen)?.[1]);
+    terminal.type('\x13');
+    writeFileSync(join(cwd, 'fifo'), 'go\n');
+    await expect.poll(() => existsSync(join(cwd, 'reloaded')), { timeout: 5_000 }).toBe(true);
+    process.kill(pid, 'SIGTERM');
+    const isAlive = () => running().some((command) => command.includes('start'));
+    await expect.poll(isAlive, { timeout: 5_000 }).toBe(false);
   });
 
   it('takes SIGHUP for a reload as long as the window is there', async () => {
