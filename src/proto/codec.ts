@@ -69,6 +69,10 @@ export class Reader {
     const bytes = this.bytes;
     let pos = this.pos;
     const end = this.end;
+    if (pos < end && (bytes[pos] as number) < 0x80) {
+      this.pos = pos + 1;
+      return bytes[pos] as number;
+    }
     let value = 0;
     let scale = 1;
     for (let i = 0; i < 10; i++) {

@@ -33,12 +33,14 @@ class RowSegment {
 
 const rowSegmentBytes = rowsPerSegment * (rowNumbers * 8 + 4);
 
-/** Units are pairs of numbers. Unit 0 of a block is its header (older block, count * classCount + class), others are revisions. */
+/** Units are pairs of numbers. Unit 0 of a block is its header (older block, count << classBits | class), others are revisions. */
 const unitsPerSegmentLog2 = 15;
 const unitsPerSegment = 1 << unitsPerSegmentLog2;
 const blockCapacities = [2, 8, 32, 128, 512] as const;
-const classCount = blockCapacities.length;
-const largestClass = classCount - 1;
+const largestClass = blockCapacities.length - 1;
+/** Shifts, because a remainder of floating-point numbers takes longer than the rest of a put. */
+const classBits = 3;
+const classMask = (1 << classBits) - 1;
 
 export class KeyEntries {
   /** Of the last `resolve` that returned true: the revision. */
@@ -226,7 +228,7 @@ export class KeyEntries {
     const at = start + 2 + count * 2;
     units[at] = oldMain;
     units[at + 1] = oldFlags;
-    units[start + 1] = (count + 1) * classCount + blockClass;
+    units[start + 1] = ((count + 1) << classBits) | blockClass;
   }
 
   #resolveInHistory(row: number, atMain: number): boolean {
@@ -283,7 +285,7 @@ export class KeyEntries {
     const count = this.#blockCount(block) - (kept - first) / 2;
     if (count > 0) {
       units.copyWithin(first, kept, kept + count * 2);
-      units[start + 1] = count * classCount + this.#blockClass(block);
+      units[start + 1] = (count << classBits) | this.#blockClass(block);
       return;
     }
     this.#freeBlock(block);
@@ -337,11 +339,11 @@ export class KeyEntries {
   }
 
   #blockClass(block: number): number {
-    return (this.#unitSegment(block)[(block & (unitsPerSegment - 1)) * 2 + 1] as number) % classCount;
+    return (this.#unitSegment(block)[(block & (unitsPerSegment - 1)) * 2 + 1] as number) & classMask;
   }
 
   #blockCount(block: number): number {
-    return Math.floor((this.#unitSegment(block)[(block & (unitsPerSegment - 1)) * 2 + 1] as number) / classCount);
+    return (this.#unitSegment(block)[(block & (unitsPerSegment - 1)) * 2 + 1] as number) >>> classBits;
   }
 
   #unitSegment(block: number): Float64Array {

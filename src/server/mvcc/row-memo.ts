@@ -9,19 +9,27 @@ const keyBytesMax = 120;
 /** A place: the length of the key, 0 if it is free, and the key. */
 const placeBytes = 1 + keyBytesMax;
 
+/** After so many keys it is known whether most of them are new, as they are in a store of few revisions: then nothing is looked up. */
+const trialKeys = 1 << 16;
+const hitShareMin = 0.25;
+
 export class RowMemo {
   readonly #keys = new Uint8Array(places * placeBytes);
   readonly #rows = new Uint32Array(places);
   /** Where the key of the last `find` belongs; -1 if it is too long. */
   #place = -1;
+  #asked = 0;
+  #hits = 0;
+  #isOff = false;
 
   /** The row of the key in `bytes[start, end)`; 0 if it is not known. */
   find(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
-    if (length === 0 || length > keyBytesMax) {
+    if (length === 0 || length > keyBytesMax || this.#isOff) {
       this.#place = -1;
       return 0;
     }
+    if (++this.#asked === trialKeys) this.#isOff = this.#hits < trialKeys * hitShareMin;
     // FNV-1a.
     let hash = 0x811c9dc5;
     for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
@@ -30,6 +38,7 @@ export class RowMemo {
     const known = this.#place * placeBytes;
     if (keys[known] !== length) return 0;
     for (let i = 0; i < length; i++) if (keys[known + 1 + i] !== bytes[start + i]) return 0;
+    this.#hits++;
     return this.#rows[this.#place] as number;
   }
 

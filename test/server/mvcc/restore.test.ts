@@ -85,7 +85,7 @@ describe('a store that is restored', () => {
 describe('RowMemo', () => {
   it('tells keys apart that belong into the same place', () => {
     const memo = new RowMemo();
-    const keys = Array.from({ length: 100_000 }, (_, i) => bytesOf(`${i}`));
+    const keys = Array.from({ length: 30_000 }, (_, i) => bytesOf(`${i}`));
     const foundTooEarly = keys.filter((key, i) => {
       const found = memo.find(key, 0, key.length);
       memo.add(key, i + 1);
@@ -95,5 +95,21 @@ describe('RowMemo', () => {
     const rows = keys.map((key) => memo.find(key, 0, key.length));
     expect(rows.filter((row, i) => row !== 0 && row !== i + 1)).toEqual([]);
     expect(rows.filter((row) => row !== 0).length).toBeGreaterThan(1000);
+  });
+
+  it('gives up where most keys are new', () => {
+    const memo = new RowMemo();
+    const key = bytesOf('again');
+    memo.find(key, 0, key.length);
+    memo.add(key, 7);
+    expect(memo.find(key, 0, key.length)).toBe(7);
+    for (let i = 0; i < 70_000; i++) {
+      const other = bytesOf(`new/${i}`);
+      memo.find(other, 0, other.length);
+      memo.add(other, i + 8);
+    }
+    memo.find(key, 0, key.length);
+    memo.add(key, 7);
+    expect(memo.find(key, 0, key.length)).toBe(0);
   });
 });
