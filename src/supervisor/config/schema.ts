@@ -123,6 +123,7 @@ const env = z
   .describe('Variables for the process, over those of env files and of the supervisor');
 
 const pairError = 'cert and key belong together';
+const pairRule = { dependentRequired: { cert: ['key'], key: ['cert'] } };
 function isPair({ cert, key }: { readonly cert?: string | undefined; readonly key?: string | undefined }): boolean {
   return (cert === undefined) === (key === undefined);
 }
@@ -146,11 +147,11 @@ const etcdError = 'expected how to ask it, as in { cert: client.crt, key: client
 const etcdOfAll = z
   .strictObject(etcdFiles, { error: etcdError })
   .refine(isPair, { error: pairError })
-  .describe('How the supervisor asks etcds for their status');
+  .meta({ description: 'How the supervisor asks etcds for their status', ...pairRule });
 const etcdOfOne = z
   .strictObject({ endpoint: endpoint.optional(), ...etcdFiles }, { error: etcdError })
   .refine(isPair, { error: pairError })
-  .describe('How the supervisor asks this etcd for its status');
+  .meta({ description: 'How the supervisor asks this etcd for its status', ...pairRule });
 
 const common = {
   ready: ready.optional(),

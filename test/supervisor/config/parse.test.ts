@@ -199,6 +199,7 @@ processes:
       'stopSignal',
     ]);
     for (const setting of Object.values(settings)) expect(setting).toHaveProperty('description');
+    expect(settings.etcd.dependentRequired).toEqual({ cert: ['key'], key: ['cert'] });
   });
 });
 
