@@ -26,7 +26,15 @@ const anyEra = fc.record({
     fc.record({ type: fc.constant('kill' as const), operation: fc.integer({ min: 0, max: 140 }) }),
     fc.record({ type: fc.constant('close' as const) }),
   ),
-  after: fc.constantFrom('nothing', 'nothing', 'nothing', 'foreign commits', 'foreign copy', 'older file'),
+  after: fc.constantFrom(
+    'nothing',
+    'nothing',
+    'nothing',
+    'foreign commits',
+    'foreign copy',
+    'older file',
+    'older bytes',
+  ),
 });
 type Era = typeof anyEra extends fc.Arbitrary<infer T> ? T : never;
 
@@ -154,10 +162,12 @@ async function happen(world: World, after: Era['after'], seed: number): Promise<
   const bytes = Buffer.alloc(Math.min(await file.size(), 512 * 1024));
   await file.read(bytes, 0);
   await file.close();
-  if (after === 'older file') {
+  if (after === 'older file' || after === 'older bytes') {
     const { older } = world;
     world.older = bytes;
-    if (older !== null) await replaceFile(disk, older);
+    if (older === null) return;
+    if (after === 'older file') await disk.remove(path);
+    await copyOver(disk, older);
     return;
   }
   const db = await BoltDb.open(disk, path, { pageSize });
@@ -173,9 +183,10 @@ async function happen(world: World, after: Era['after'], seed: number): Promise<
   await db.close();
 }
 
-async function replaceFile(disk: SimDisk, bytes: Uint8Array): Promise<void> {
-  await disk.remove(path);
-  const file = await disk.open(path, 'create');
+/** As cp does: into the file that is there. */
+async function copyOver(disk: SimDisk, bytes: Uint8Array): Promise<void> {
+  const file = await disk.open(path, (await disk.exists(path)) ? 'readWrite' : 'create');
+  await file.truncate(0);
   await file.writev([bytes], 0);
   await file.truncate(16 * 1024 * 1024);
   await file.sync();
