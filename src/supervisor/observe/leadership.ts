@@ -64,6 +64,8 @@ interface Cluster {
   readonly term: number;
   /** Of that term, by id. */
   readonly leader: string | null;
+  /** When that was first said. */
+  readonly sinceMs: number;
   /** Since when nobody leads, as far as can be seen; null while somebody does. */
   readonly lostMs: number | null;
   /** The leader's process has ended since it led: it cannot lead in that term again. */
@@ -82,12 +84,20 @@ interface Standing {
   readonly wanted: number;
   /** The newest term in which this instance knew a leader; 0 before. */
   readonly followed: number;
+  /** When it said so. */
+  readonly atMs: number;
 }
 
 /** A leader that goes so much later than a fault hit it goes for another reason. Longer than any election should take. */
 export const faultReachMs = 10_000;
 
-const silent = { term: 0, role: 'follower', leader: '0', alive: false, wanted: 0, followed: 0 } as const;
+/**
+ * Who asks for votes so soon after an election may not have heard of its outcome. Longer than news take on a busy machine, and shorter
+ * than it takes to miss a leader.
+ */
+const newsMs = 250;
+
+const silent = { term: 0, role: 'follower', leader: '0', alive: false, wanted: 0, followed: 0, atMs: 0 } as const;
 
 export const noLeadership: Leadership = { clusters: new Map(), faults: [], down: new Set() };
 
@@ -125,7 +135,14 @@ export function leaderOf({ clusters }: Leadership, cluster: string): string | nu
   return nameOf(known, known.leader);
 }
 
-const unknownCluster: Cluster = { members: new Map(), term: 0, leader: null, lostMs: null, ended: false };
+const unknownCluster: Cluster = {
+  members: new Map(),
+  term: 0,
+  leader: null,
+  sinceMs: 0,
+  lostMs: null,
+  ended: false,
+};
 
 function withIdentity(
   state: Leadership,
@@ -176,7 +193,7 @@ function follow(state: Leadership, known: Cluster, { cluster: id, atMs }: Claim,
     const to = nameOf(cluster, leader);
     const downtimeMs = from === null ? null : downtime(state, cluster, from, atMs);
     const changed: LeadershipEvent = { type: 'leader-changed', atMs, cluster: id, from, to, term, downtimeMs };
-    return { cluster: { ...cluster, term, leader, lostMs: null, ended: false }, events: [changed] };
+    return { cluster: { ...cluster, term, leader, sinceMs: atMs, lostMs: null, ended: false }, events: [changed] };
   }
   if (!isBack(cluster)) return { cluster, events: [] };
   const name = nameOf(cluster, leader);
@@ -210,7 +227,8 @@ function standingOf(claim: Claim, old: Standing | undefined): Standing {
   // Terms that a member has lost with its data it campaigns for again.
   const wanted = old === undefined || term < old.term ? 0 : old.wanted;
   const followed = leader === '0' ? (old?.alive === true ? old.followed : 0) : term;
-  return { process, term, role, leader, alive: true, wanted: Math.max(wanted, campaigns), followed };
+  const { atMs } = claim;
+  return { process, term, role, leader, alive: true, wanted: Math.max(wanted, campaigns), followed, atMs };
 }
 
 function roleOf({ leader, member }: Claim, same: Standing | null): Role {
@@ -254,9 +272,10 @@ function isBornAgain({ members, term }: Cluster): boolean {
 }
 
 /** True if the leader says itself that it does not lead, or a majority has turned from it. */
-function isLost({ members, term, leader }: Cluster): boolean {
+function isLost({ members, term, leader, sinceMs }: Cluster): boolean {
   // One that has not heard of the leader yet has not turned from it.
-  const knew = (one: Standing) => one.followed === term || one.term > term || one.role === 'pre-candidate';
+  const misses = (one: Standing) => one.role === 'pre-candidate' && one.atMs > sinceMs + newsMs;
+  const knew = (one: Standing) => one.followed === term || one.term > term || misses(one);
   const turned = (one: Standing | undefined) =>
     one?.alive === true && one.term >= term && one.leader !== leader && knew(one);
   if (leader !== null && turned(members.get(leader))) return true;

@@ -124,6 +124,38 @@ describe('leadership', () => {
     expect(brief(others.events)).toEqual(['a wants 2', '- → a in 2 after -']);
   });
 
+  it('does not take a leader for lost whom others asked votes against before they heard of it', () => {
+    // They have voted for a, and are told of its victory a little late; what they say comes later still.
+    const { events, leader } = run([
+      says('b', 2, 'pre-candidate', null, 205),
+      says('a', 2, 'candidate', null, 200),
+      says('a', 2, 'leader', 'a', 225),
+      says('c', 2, 'pre-candidate', null, 209),
+      says('c', 2, 'pre-candidate', null, 229),
+      says('b', 2, 'follower', 'a', 231),
+      says('c', 2, 'follower', 'a', 231),
+    ]);
+    expect(brief(events).filter((text) => !text.includes('wants'))).toEqual(['- → a in 2 after -']);
+    expect(leader).toBe('a');
+  });
+
+  it('takes one for lost that others do not hear since they were restarted', () => {
+    const { events } = run([
+      ...aLeads,
+      ...['b', 'c'].flatMap((name): LeadershipInput[] => [
+        { type: 'exited', process: name, atMs: 2_000 },
+        { type: 'started', process: name },
+        says(name, 2, 'follower', null, 2_100),
+        says(name, 2, 'pre-candidate', null, 3_200),
+      ]),
+    ]);
+    expect(
+      brief(events)
+        .filter((text) => !text.includes('wants'))
+        .slice(1),
+    ).toEqual(['a lost in 2']);
+  });
+
   it('finds a leader again that was taken for lost and leads on in its term', () => {
     const { events } = run([
       ...aLeads,
