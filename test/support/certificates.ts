@@ -47,7 +47,9 @@ export function createAuthority(folder: string, name = 'ca'): Authority {
       ...(extensions.length > 0 ? [tagged(3, 'explicit', sequence(...extensions))] : []),
     );
     const der = sequence(certificate, algorithm, bitString(sign('sha256', certificate, own.privateKey)));
-    return `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+    // No empty line, even where the last one is full: OpenSSL takes that for the end of headers.
+    const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+    return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
   };
   const basicConstraints = sequence(objectId('2.5.29.19'), boolean(true), octetString(sequence(boolean(true))));
   const caFile = join(folder, `${name}.crt`);
