@@ -12,7 +12,7 @@ import { within } from './within.ts';
 /**
  * Input: `+ID` for a group that started, `+sNUMBER` for a socket that is its output, the same with `-` for those that are over,
  * `bye` before an orderly end. After the end of input without `bye`: kills the groups, then all processes that carry the run's tag
- * or have one of the outputs (Linux), looking again for what was forked meanwhile.
+ * or have one of the outputs (Linux), looking again until twice nothing was there: some may have been forked meanwhile.
  */
 const script = `trap '' INT TERM HUP
 known=' '
@@ -32,10 +32,12 @@ for one in $known; do
   esac
 done
 round=0
-while [ $round -lt 10 ] && [ -d /proc/self ]; do
+empty=0
+while [ $round -lt 10 ] && [ $empty -lt 2 ] && [ -d /proc/self ]; do
   found=$(grep -lsF "$1" /proc/[0-9]*/environ
     [ -z "$outputs" ] || ls -ln /proc/[0-9]*/fd/[12] 2>/dev/null | grep -F "$outputs" | sed 's/ -> .*//; s/.* //')
-  [ -n "$found" ] || break
+  empty=$((empty + 1))
+  [ -z "$found" ] || empty=0
   for file in $found; do
     pid=\${file#/proc/}
     kill -s KILL "\${pid%%/*}"
