@@ -82,6 +82,8 @@ interface Standing {
   readonly alive: boolean;
   /** The highest term that it was seen to campaign for. */
   readonly wanted: number;
+  /** Since when it is, or was last, a candidate, and in which term. */
+  readonly candidacy: { readonly term: number; readonly atMs: number } | null;
   /** The newest term in which this instance knew a leader; 0 before. */
   readonly followed: number;
   /** When it said so. */
@@ -97,7 +99,16 @@ export const faultReachMs = 10_000;
  */
 const newsMs = 250;
 
-const silent = { term: 0, role: 'follower', leader: '0', alive: false, wanted: 0, followed: 0, atMs: 0 } as const;
+const silent = {
+  term: 0,
+  role: 'follower',
+  leader: '0',
+  alive: false,
+  wanted: 0,
+  candidacy: null,
+  followed: 0,
+  atMs: 0,
+} as const;
 
 export const noLeadership: Leadership = { clusters: new Map(), faults: [], down: new Set() };
 
@@ -191,13 +202,16 @@ function follow(state: Leadership, known: Cluster, { cluster: id, atMs }: Claim,
   if (term > cluster.term) {
     const from = cluster.leader === null ? null : nameOf(cluster, cluster.leader);
     const to = nameOf(cluster, leader);
-    const downtimeMs = from === null ? null : downtime(state, cluster, from, atMs);
+    // It has asked for votes, and got them, when the old leader was gone already, whoever has seen that.
+    const candidacy = cluster.members.get(leader)?.candidacy;
+    const campaignMs = candidacy?.term === term ? candidacy.atMs : null;
+    const downtimeMs = from === null ? null : downtime(state, cluster.lostMs ?? campaignMs ?? atMs, from, atMs);
     const changed: LeadershipEvent = { type: 'leader-changed', atMs, cluster: id, from, to, term, downtimeMs };
     return { cluster: { ...cluster, term, leader, sinceMs: atMs, lostMs: null, ended: false }, events: [changed] };
   }
   if (!isBack(cluster)) return { cluster, events: [] };
   const name = nameOf(cluster, leader);
-  const downtimeMs = downtime(state, cluster, name, atMs);
+  const downtimeMs = downtime(state, cluster.lostMs ?? atMs, name, atMs);
   const back: LeadershipEvent = { type: 'leader-changed', atMs, cluster: id, from: name, to: name, term, downtimeMs };
   return { cluster: { ...cluster, lostMs: null }, events: [back] };
 }
@@ -228,7 +242,9 @@ function standingOf(claim: Claim, old: Standing | undefined): Standing {
   const wanted = old === undefined || term < old.term ? 0 : old.wanted;
   const followed = leader === '0' ? (old?.alive === true ? old.followed : 0) : term;
   const { atMs } = claim;
-  return { process, term, role, leader, alive: true, wanted: Math.max(wanted, campaigns), followed, atMs };
+  const isNewCandidate = role === 'candidate' && old?.candidacy?.term !== term;
+  const candidacy = isNewCandidate ? { term, atMs } : (old?.candidacy ?? null);
+  return { process, term, role, leader, alive: true, wanted: Math.max(wanted, campaigns), candidacy, followed, atMs };
 }
 
 function roleOf({ leader, member }: Claim, same: Standing | null): Role {
@@ -295,9 +311,8 @@ function quorumOf(members: Cluster['members']): number {
   return Math.floor(voters / 2) + 1;
 }
 
-/** Since the fault that ended the leadership of `from`, or since its end was seen. */
-function downtime({ faults }: Leadership, { lostMs }: Cluster, from: string, atMs: number): number {
-  const endMs = lostMs ?? atMs;
+/** Since the fault that ended the leadership of `from`, or since its end, at `endMs`, was seen. */
+function downtime({ faults }: Leadership, endMs: number, from: string, atMs: number): number {
   const blamed = faults.filter(
     (one) => one.targets.includes(from) && one.atMs <= endMs && endMs - one.atMs <= faultReachMs,
   );

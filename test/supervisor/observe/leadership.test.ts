@@ -63,6 +63,17 @@ describe('leadership', () => {
     expect(brief(events).slice(1)).toEqual(['a lost in 2', 'b wants 3', 'a → b in 3 after 1003']);
   });
 
+  it('counts the downtime from the campaign of the new leader if the end of the old one is heard of later', () => {
+    const { events } = run([
+      ...aLeads,
+      says('b', 2, 'pre-candidate', null, 1_000),
+      says('b', 3, 'candidate', null, 1_010),
+      says('c', 3, 'follower', 'b', 1_030),
+      { type: 'exited', process: 'a', atMs: 1_050 },
+    ]);
+    expect(brief(events).slice(1)).toEqual(['b wants 3', 'a → b in 3 after 20']);
+  });
+
   it('counts the downtime from the fault that the leader was hit by', () => {
     const { events } = run([
       ...aLeads,
