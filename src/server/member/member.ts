@@ -3,12 +3,9 @@
  */
 import { dirname } from 'node:path';
 import { invariant } from '../../base/assert.ts';
-import { humanBytes } from '../../base/human-bytes.ts';
 import type { Clock, Disk, Random, Timer } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
-import { encodeCompactionRequest } from '../../proto/etcdserverpb-kv-requests.ts';
-import { alarmAction, alarmRequest, alarmType } from '../../proto/etcdserverpb-maintenance.ts';
-import { encodeInternalRequest, internalField } from '../../proto/raft-internal.ts';
+import { alarmType } from '../../proto/etcdserverpb-maintenance.ts';
 import { type ConfChange, type Entry, entryType, type Message } from '../../proto/raftpb.ts';
 import { MemoryStorage } from '../../raft/storage.ts';
 import type { ReadState } from '../../raft/types.ts';
@@ -29,6 +26,7 @@ import { type Backend, type BackendSnapshot, pendingBytesMax } from '../storage/
 import type { AddedMember, BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
 import { ApplyTimer } from './apply-timer.ts';
 import { AutoCompaction } from './auto-compaction.ts';
+import { ClientRequests } from './client-requests.ts';
 import { ClusterChanges } from './cluster-changes.ts';
 import { CompactionRunner } from './compaction-runner.ts';
 import { Connections } from './connections.ts';
@@ -41,17 +39,16 @@ import { Elections } from './elections.ts';
 import { type LeaderLeases, Leases } from './leases.ts';
 import type { MemberMetrics } from './member-metrics.ts';
 import { databasePath, type OpenedMember } from './open.ts';
-import { Proposals } from './proposals.ts';
+import { compactTo, raiseAlarm } from './own-requests.ts';
 import { proposeClusterVersion, publish } from './publisher.ts';
 import { raftConfig } from './raft-config.ts';
 import { raftLogger } from './raft-logger.ts';
 import { ReadBarrier } from './read-barrier.ts';
 import { Reconfiguration } from './reconfiguration.ts';
-import { RequestIds } from './request-id.ts';
+import { RequestTimeouts } from './request-timeouts.ts';
 import { serverVersion } from './server-version.ts';
 import { SnapshotExchange } from './snapshot-exchange.ts';
 import { Snapshots } from './snapshots.ts';
-import { SpaceAlarm } from './space-alarm.ts';
 import type { MemberState } from './state.ts';
 import { detectedVersion, StorageVersion, tooNew } from './storage-version.ts';
 import { VersionMonitor } from './version-monitor.ts';
@@ -59,14 +56,8 @@ import { VersionMonitor } from './version-monitor.ts';
 /** The first version that can have an entry which asks for a version. */
 const testEntryVersion = '3.6.0';
 
-/** Requests whose clients wait; more are refused with "too many requests" until some are answered. */
-const pendingProposalsMax = 100_000;
-
 /** A member that is removed goes on for so long, as etcd's do. */
 const removalDelayMs = 1_000;
-
-/** A request may take this long plus two election time-outs (etcd's ReqTimeout: the disk's and the network's share). */
-const requestTimeoutBaseMs = 5_000;
 
 export interface MemberPorts {
   readonly clock: Clock;
@@ -129,19 +120,14 @@ export class Member implements MemberApi {
   private readonly log: OpenedMember;
   private readonly driver: RaftDriver;
   private readonly applier: Applier;
-  private readonly proposals: Proposals;
+  private readonly requests: ClientRequests;
   private readonly barrier: ReadBarrier;
   private readonly monitor: VersionMonitor;
-  private readonly requestIds: RequestIds;
-  private readonly requestTimeoutMs: number;
+  private readonly timeouts: RequestTimeouts;
   private readonly connections: Connections;
   private readonly elections: Elections;
   private readonly changes: ClusterChanges;
   private readonly compactions: CompactionRunner;
-  private readonly spaceAlarm = new SpaceAlarm((done) => {
-    const raise = { action: alarmAction.activate, memberId: this.memberId, alarm: alarmType.noSpace };
-    this.propose(internalField.alarm, alarmRequest.encode(raise), () => done());
-  });
   private readonly autoCompaction: AutoCompaction;
   /** The log in memory. */
   private readonly raftLog = new MemoryStorage();
@@ -151,8 +137,6 @@ export class Member implements MemberApi {
   private readonly downgrades: Downgrade;
   private readonly schema: StorageVersion;
   private readonly corruption: CorruptionMonitor;
-  /** When this member last became the leader. */
-  private electedMs: number | null = null;
   private firstCommitTerm = 0;
   private ticker: Timer | null = null;
   private stopped = false;
@@ -167,9 +151,12 @@ export class Member implements MemberApi {
     this.clusterId = log.clusterId;
     this.maxRequestBytes = config.maxRequestBytes;
     this.maxTxnOps = config.maxTxnOps;
-    this.requestTimeoutMs = requestTimeoutBaseMs + 2 * config.electionTimeoutMs;
-    this.requestIds = new RequestIds(log.memberId, ports.clock.now());
     this.connections = new Connections(log.memberId, this.membership);
+    this.timeouts = new RequestTimeouts(log.memberId, config.electionTimeoutMs, {
+      clock: ports.clock,
+      connections: this.connections,
+      leaderId: () => this.leaderId(),
+    });
     this.changes = new ClusterChanges(log.clusterId, log.memberId, {
       logger: ports.logger,
       connections: this.connections,
@@ -184,7 +171,7 @@ export class Member implements MemberApi {
         begins: timer.begin,
         ends: timer.end,
         confChange: (change, isRefused) => this.confChange(change, isRefused),
-        completed: (id, outcome) => this.completed(id, outcome),
+        completed: (id, outcome) => this.requests.applied(id, outcome),
         membershipChanged: (change) => this.changes.membershipChanged(change),
         membershipRefused: (change, error) => this.changes.membershipRefused(change, error),
         reconfigured: (id, outcome) => this.reconfiguration.applied(id, outcome),
@@ -198,28 +185,33 @@ export class Member implements MemberApi {
       },
       this.state.applied.index,
     );
-    this.proposals = new Proposals(
+    const { maxRequestBytes, quotaBackendBytes } = config;
+    const timeoutMs = this.timeouts.requestMs;
+    this.requests = new ClientRequests(
+      log.memberId,
+      { maxRequestBytes, quotaBackendBytes, timeoutMs },
       {
         clock: ports.clock,
+        logger: ports.logger,
+        state: () => this.state,
         propose: (data) => this.driver.propose(data),
         proposeAsLeader: (data) => this.driver.proposeAsLeader(data),
         dropQueued: (entries) => this.driver.dropQueued(entries),
-        timeoutError: (startedMs) => this.timeoutError(startedMs),
+        timeoutError: (startedMs) => this.timeouts.error(startedMs),
         failed: () => ports.metrics.proposalsFailed.inc(),
       },
-      this.requestTimeoutMs,
     );
     this.barrier = new ReadBarrier(
       {
         clock: ports.clock,
         requestReadIndex: (context) => this.driver.update((node) => node.readIndex(context)),
-        nextRequestId: () => this.requestIds.idOf(this.requestIds.nextKey()),
+        nextRequestId: () => this.requests.nextId(),
         appliedIndex: () => this.applier.appliedIndex,
         schedule: ports.schedule,
         slowRound: () => ports.metrics.slowReadIndexes.inc(),
         failedRound: () => ports.metrics.readIndexesFailed.inc(),
       },
-      this.requestTimeoutMs,
+      timeoutMs,
     );
     this.monitor = new VersionMonitor(config.downgradeCheckTimeMs, {
       clock: ports.clock,
@@ -233,7 +225,7 @@ export class Member implements MemberApi {
     });
     this.downgrades = new Downgrade({
       logger: ports.logger,
-      propose: (field, raw, done) => this.propose(field, raw, done),
+      propose: (field, raw, done) => this.requests.propose(field, raw, done),
       linearizableRead: (done) => this.linearizableRead(done),
       clusterVersion: () => this.clusterVersion(),
       downgrade: () => this.downgrade(),
@@ -252,7 +244,7 @@ export class Member implements MemberApi {
       logger: ports.logger,
       isLeader: () => this.isLeader(),
       revision: () => this.store.revision,
-      compact: (revision) => this.compactTo(revision),
+      compact: (revision) => compactTo(this, revision),
     });
     this.driver = this.createDriver();
     this.snapshots = new Snapshots(
@@ -296,14 +288,14 @@ export class Member implements MemberApi {
       reportSnapshot: (id, success) => this.driver.update((node) => node.reportSnapshot(id, success)),
     });
     this.watchState();
-    this.reconfiguration = new Reconfiguration(log.memberId, config.strictReconfigCheck, this.requestTimeoutMs, {
+    this.reconfiguration = new Reconfiguration(log.memberId, config.strictReconfigCheck, timeoutMs, {
       clock: ports.clock,
       logger: ports.logger,
       membership: this.membership,
       connections: this.connections,
       update: (change) => this.driver.update(change),
-      nextRequestId: () => this.requestIds.idOf(this.requestIds.nextKey()),
-      timeoutError: (startedMs) => this.timeoutError(startedMs),
+      nextRequestId: () => this.requests.nextId(),
+      timeoutError: (startedMs) => this.timeouts.error(startedMs),
     });
     this.elections = new Elections(log.memberId, config, {
       clock: ports.clock,
@@ -316,7 +308,8 @@ export class Member implements MemberApi {
   }
 
   private createCorruptionMonitor(): CorruptionMonitor {
-    const { config, ports, requestTimeoutMs: timeoutMs } = this;
+    const { config, ports } = this;
+    const timeoutMs = this.timeouts.requestMs;
     const checksCompactions = gateEnabled(config.featureGates, 'CompactHashCheck');
     const settings = {
       periodMs: config.corruptCheckTimeMs,
@@ -331,16 +324,14 @@ export class Member implements MemberApi {
       linearizableRead: (done) => this.linearizableRead(done),
       peerHashes: (revision) => ports.peerHashes(this.otherMembers(), revision, timeoutMs),
       compactionHashes: () => this.store.compactionHashes,
-      raiseAlarm: (memberId) => {
-        const raise = { action: alarmAction.activate, memberId, alarm: alarmType.corrupt };
-        // If it is lost, the next check raises it again.
-        this.propose(internalField.alarm, alarmRequest.encode(raise), () => {});
-      },
+      // If it is lost, the next check raises it again.
+      raiseAlarm: (memberId) => raiseAlarm(this, alarmType.corrupt, memberId, () => {}),
     });
   }
 
   private createLeases(): Leases {
-    const { config, ports, requestTimeoutMs } = this;
+    const { config, ports } = this;
+    const requestTimeoutMs = this.timeouts.requestMs;
     const { electionTimeoutMs, heartbeatIntervalMs, featureGates } = config;
     const checkpoints = gateEnabled(featureGates, 'LeaseCheckpoint') ? checkpointIntervalMs : null;
     return new Leases(
@@ -355,12 +346,9 @@ export class Member implements MemberApi {
         members: () => this.membership.members(),
         committedIndex: () => this.committedIndex(),
         appliedIndex: () => this.appliedIndex(),
-        nextRequestId: () => this.requestIds.idOf(this.requestIds.nextKey()),
+        nextRequestId: () => this.requests.nextId(),
         linearizableRead: (done) => this.linearizableRead(done),
-        proposeAsLeader: (field, raw, done) => {
-          const key = this.requestIds.nextKey();
-          this.proposals.proposeAsLeader(key, encodeInternalRequest(this.requestIds.idOf(key), field, raw), done);
-        },
+        proposeAsLeader: (field, raw, done) => this.requests.proposeAsLeader(field, raw, done),
         atLeader: ports.leasesAtLeader,
       },
     );
@@ -458,7 +446,7 @@ export class Member implements MemberApi {
 
   /** Makes this member's name and client URLs known to the cluster; resolves when that is applied, or the member stops. */
   publish(): Promise<void> {
-    return publish(this, this.config, this.requestTimeoutMs, this.logger, {
+    return publish(this, this.config, this.timeouts.requestMs, this.logger, {
       serverVersions: () => this.serverVersions(),
       onLeader: (listener) => this.elections.onLeader(listener),
       isStopped: () => this.stopped,
@@ -535,7 +523,7 @@ export class Member implements MemberApi {
     this.compactions.stop();
     this.driver.stop();
     this.leases.stop();
-    this.proposals.stop();
+    this.requests.stop();
     this.reconfiguration.stop();
     this.barrier.stop();
   }
@@ -593,7 +581,7 @@ export class Member implements MemberApi {
   }
 
   pendingProposals(): number {
-    return this.proposals.pending;
+    return this.requests.pending;
   }
 
   members(): readonly ClusterMember[] {
@@ -672,20 +660,11 @@ export class Member implements MemberApi {
   }
 
   propose(field: number, raw: Uint8Array, done: (outcome: Result<ApplyResponse, RpcError>) => void): void {
-    if (this.proposals.pending >= pendingProposalsMax) {
-      done(err(rpcErrors.tooManyRequests));
-      return;
-    }
-    const key = this.requestIds.nextKey();
-    const data = encodeInternalRequest(this.requestIds.idOf(key), field, raw);
-    if (data.length > this.maxRequestBytes) done(err(rpcErrors.requestTooLarge));
-    else this.proposals.propose(key, data, done);
+    this.requests.propose(field, raw, done);
   }
 
   refuseForSpace(costBytes: number, refuse: (error: RpcError) => void): boolean {
-    if (this.state.quota.allows(costBytes)) return false;
-    this.spaceAlarm.raise(() => refuse(rpcErrors.noSpace));
-    return true;
+    return this.requests.refuseForSpace(costBytes, refuse);
   }
 
   linearizableRead(done: (error: RpcError | null) => void): void {
@@ -724,25 +703,6 @@ export class Member implements MemberApi {
     this.compactions.replace(state);
   }
 
-  private completed(requestId: bigint, outcome: Result<ApplyResponse, RpcError>): void {
-    const key = this.requestIds.keyOf(requestId);
-    const tell = (): void => {
-      if (key !== null) this.proposals.applied(key, outcome);
-    };
-    if (outcome.ok || outcome.error !== rpcErrors.noSpace || this.state.alarms.has(alarmType.noSpace)) {
-      tell();
-      return;
-    }
-    // It had room when it was proposed, and is applied; the next ones must know, on all members.
-    const quota = this.config.quotaBackendBytes;
-    this.logger.warn('message exceeded backend quota; raising alarm', {
-      'quota-size-bytes': quota,
-      'quota-size': humanBytes(quota),
-      error: 'etcdserver: no space',
-    });
-    this.spaceAlarm.raise(tell);
-  }
-
   private readStates(states: readonly ReadState[]): void {
     for (const { requestContext, index } of states) this.barrier.confirmed(requestContext, index);
   }
@@ -755,7 +715,7 @@ export class Member implements MemberApi {
     else
       raft.info(`raft.node: ${local} changed leader from ${formatId(previous)} to ${formatId(leader)} at term ${term}`);
     if (leader !== 0n) {
-      if (this.isLeader()) this.electedMs = this.ports.clock.monotonicMs();
+      if (this.isLeader()) this.timeouts.elected();
       this.ports.metrics.leaderChanges.inc();
       this.barrier.leaderChanged();
     }
@@ -792,15 +752,6 @@ export class Member implements MemberApi {
     return isBefore(tested.version, testEntryVersion) ? testEntryVersion : tested.version;
   }
 
-  private compactTo(revision: number): Promise<string | null> {
-    const request = encodeCompactionRequest({ revision, physical: false });
-    return new Promise((done) =>
-      this.propose(internalField.compaction, request, (outcome) =>
-        done(outcome.ok || outcome.error === rpcErrors.compacted ? null : outcome.error.message),
-      ),
-    );
-  }
-
   private async serverVersions(): Promise<readonly (string | null)[]> {
     return [serverVersion, ...(await this.ports.peerVersions(this.otherMembers()))];
   }
@@ -810,21 +761,6 @@ export class Member implements MemberApi {
     const joins = this.membership.member(this.memberId) === null;
     const members = joins ? this.log.joining : this.membership.members();
     return members.filter((member) => member.id !== this.memberId);
-  }
-
-  /** etcd tells from the leader's history and the connections why a proposal was probably lost. */
-  private timeoutError(startedMs: number): RpcError {
-    const { electedMs } = this;
-    if (electedMs !== null && startedMs > electedMs - 2 * this.config.electionTimeoutMs && startedMs < electedMs) {
-      return rpcErrors.timeoutDueToLeaderFail;
-    }
-    const leader = this.driver.leaderId;
-    if (leader === 0n) return rpcErrors.timeout;
-    const connected =
-      leader === this.memberId
-        ? this.connections.quorumConnectedSince(startedMs)
-        : this.connections.connectedSince(leader, startedMs);
-    return connected ? rpcErrors.timeout : rpcErrors.timeoutDueToConnectionLost;
   }
 }
 
