@@ -31,6 +31,8 @@ interface Request extends Instance {
 
 /** A walk over so many processes is of no account. */
 const shortMs = 10;
+/** In the middle of an exec a process shows no environment: whoever is met so for the first time is looked at again after this. */
+const execMs = 5;
 /** As long as a walk counts at most: one machine that was suspended meanwhile must not stop the next. */
 const walkMsMax = 500;
 
@@ -38,6 +40,8 @@ const walkMsMax = 500;
 export class ProcessScan {
   #requests: Request[] = [];
   readonly #byProc: boolean;
+  /** Processes without an environment that the last walk met. */
+  #bare: ReadonlySet<number> = new Set();
   /** How long the last walk took, and when it ended. */
   #tookMs = 0;
   #lastMs = 0;
@@ -60,14 +64,21 @@ export class ProcessScan {
   #answer(): void {
     const requests = this.#requests;
     this.#requests = [];
-    if (!this.#byProc) {
-      void answerByTable(requests);
-      return;
-    }
+    if (this.#byProc) this.#answerByProc(requests, true);
+    else void answerByTable(requests);
+  }
+
+  #answerByProc(requests: readonly Request[], mayLookAgain: boolean): void {
     const startMs = performance.now();
-    const tagged = taggedProcesses(requests);
+    const { found: tagged, bare } = taggedProcesses(requests, this.#bare);
     this.#lastMs = performance.now();
     this.#tookMs = Math.min(this.#lastMs - startMs, walkMsMax);
+    const isNew = [...bare].some((pid) => !this.#bare.has(pid));
+    this.#bare = bare;
+    if (isNew && mayLookAgain) {
+      setTimeout(() => this.#answerByProc(requests, false), execMs);
+      return;
+    }
     for (const request of requests) {
       const found = tagged.get(request.tag) ?? [];
       const strays = found.filter((one) => one.groupId !== request.groupId).map((one) => one.pid);
@@ -101,7 +112,12 @@ interface Found {
   readonly groupId: number;
 }
 
-function taggedProcesses(requests: readonly Request[]): Map<string, Found[]> {
+/** `bare` are those alive without an environment; those of `knownBare` need no second look at whether they are. */
+function taggedProcesses(
+  requests: readonly Request[],
+  knownBare: ReadonlySet<number>,
+): { readonly found: ReadonlyMap<string, readonly Found[]>; readonly bare: ReadonlySet<number> } {
+  const bare = new Set<number>();
   const tags = new Set(requests.map((request) => request.tag));
   const byOutput = new Map(requests.flatMap(({ outputs, tag }) => outputs.map((output) => [output, tag])));
   const found = new Map<string, Found[]>();
@@ -111,12 +127,13 @@ function taggedProcesses(requests: readonly Request[]): Map<string, Found[]> {
     const carried = tagsInEnvironment(environment);
     const kept = carried.length > 0 ? undefined : outputsOf(pid).find((output) => byOutput.has(output));
     const own = kept === undefined ? carried.filter((tag) => tags.has(tag)) : [byOutput.get(kept) ?? ''];
+    if (environment === '' && own.length === 0 && (knownBare.has(pid) || statOf(pid)?.zombie === false)) bare.add(pid);
     if (own.length === 0) continue;
     const stat = statOf(pid);
     if (stat === null || stat.zombie) continue;
     for (const tag of own) found.set(tag, [...(found.get(tag) ?? []), { pid, groupId: stat.groupId }]);
   }
-  return found;
+  return { found, bare };
 }
 
 /** The sockets that are standard output and error of a process, as in `socket:[123]`; none if it has others, or is not ours to see. */
