@@ -50,6 +50,8 @@ async function provesOnce(
 
 /** So many messages wait on every link of a member that is cut off. */
 const heldMin = 3_000;
+/** What was on its way when the cut came is held where it arrives. */
+const underWayMax = 10;
 
 /** The leader is cut off, thousands of messages wait to and from it; they come late, all at once, and nobody is harmed. */
 export async function survivesLateMessages(run: FaultRun): Promise<void> {
@@ -63,7 +65,7 @@ export async function survivesLateMessages(run: FaultRun): Promise<void> {
     const term = Math.max(...[...(await run.members()).values()].map((one) => one.term));
     for (const { outHeld, inHeld } of before?.links ?? []) {
       expect(outHeld).toBeGreaterThanOrEqual(heldMin);
-      expect(inHeld).toBe(0);
+      expect(inHeld).toBeLessThan(underWayMax);
     }
     const healedFrom = performance.now();
     await run.do('heal', id);
