@@ -2,19 +2,17 @@
  * One etcd member: it joins the Raft driver, the WAL, the applier and the peers into what the services ask of it (MemberApi).
  */
 import { dirname } from 'node:path';
-import { invariant } from '../../base/assert.ts';
 import type { Clock, Disk, Random, Timer } from '../../base/ports.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { alarmType } from '../../proto/etcdserverpb-maintenance.ts';
-import { type ConfChange, type Entry, entryType, type Message } from '../../proto/raftpb.ts';
-import { MemoryStorage } from '../../raft/storage.ts';
+import type { Message } from '../../proto/raftpb.ts';
+import type { MemoryStorage } from '../../raft/storage.ts';
 import type { ReadState } from '../../raft/types.ts';
-import { Applier } from '../apply/applier.ts';
 import type { AlarmEntry, ApplyResponse } from '../apply/response.ts';
 import { formatId } from '../cluster/ids.ts';
 import { memberJson } from '../cluster/member.ts';
 import type { DowngradeInfo, Membership } from '../cluster/membership.ts';
-import { isBefore, shortVersion } from '../cluster/versions.ts';
+import { shortVersion } from '../cluster/versions.ts';
 import type { EtcdConfig } from '../config/config.ts';
 import { gateEnabled } from '../config/feature-gates.ts';
 import { type RpcError, rpcErrors } from '../grpc/status.ts';
@@ -24,25 +22,27 @@ import type { KvStore } from '../mvcc/store.ts';
 import type { PeerTransport } from '../peer/transport.ts';
 import { type Backend, type BackendSnapshot, pendingBytesMax } from '../storage/backend/backend.ts';
 import type { AddedMember, BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
-import { ApplyTimer } from './apply-timer.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { ClientRequests } from './client-requests.ts';
 import { ClusterChanges } from './cluster-changes.ts';
+import { ClusterVersion } from './cluster-version.ts';
+import { CommittedEntries } from './committed-entries.ts';
 import { CompactionRunner } from './compaction-runner.ts';
 import { Connections } from './connections.ts';
 import type { PeerHash } from './corruption.ts';
 import { CorruptionMonitor } from './corruption-monitor.ts';
 import { defragment } from './defragment.ts';
-import { Downgrade } from './downgrade.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import { Elections } from './elections.ts';
+import { Hashes } from './hashes.ts';
 import { type LeaderLeases, Leases } from './leases.ts';
 import type { MemberMetrics } from './member-metrics.ts';
 import { databasePath, type OpenedMember } from './open.ts';
 import { compactTo, raiseAlarm } from './own-requests.ts';
-import { proposeClusterVersion, publish } from './publisher.ts';
-import { raftConfig } from './raft-config.ts';
-import { raftLogger } from './raft-logger.ts';
+import { publish } from './publisher.ts';
+import { raftConfig, raftStorage } from './raft-config.ts';
+import { logLeaderChange, raftLogger } from './raft-logger.ts';
+import { type RaftView, raftView } from './raft-view.ts';
 import { ReadBarrier } from './read-barrier.ts';
 import { Reconfiguration } from './reconfiguration.ts';
 import { RequestTimeouts } from './request-timeouts.ts';
@@ -50,11 +50,7 @@ import { serverVersion } from './server-version.ts';
 import { SnapshotExchange } from './snapshot-exchange.ts';
 import { Snapshots } from './snapshots.ts';
 import type { MemberState } from './state.ts';
-import { detectedVersion, StorageVersion, tooNew } from './storage-version.ts';
-import { VersionMonitor } from './version-monitor.ts';
-
-/** The first version that can have an entry which asks for a version. */
-const testEntryVersion = '3.6.0';
+import { detectedVersion } from './storage-version.ts';
 
 /** A member that is removed goes on for so long, as etcd's do. */
 const removalDelayMs = 1_000;
@@ -89,24 +85,6 @@ export interface MemberPorts {
   raftChanged?(): void;
 }
 
-/** How a member stands in Raft. */
-export interface RaftView {
-  readonly role: 'follower' | 'pre-candidate' | 'candidate' | 'leader';
-  readonly term: number;
-  /** 0n while no leader is known. */
-  readonly leader: bigint;
-  /** Of the last entry, durable or not. */
-  readonly lastIndex: number;
-  readonly committed: number;
-}
-
-const roles = {
-  StateFollower: 'follower',
-  StatePreCandidate: 'pre-candidate',
-  StateCandidate: 'candidate',
-  StateLeader: 'leader',
-} as const;
-
 export class Member implements MemberApi {
   readonly memberId: bigint;
   readonly clusterId: bigint;
@@ -119,25 +97,21 @@ export class Member implements MemberApi {
   private readonly logger: Logger;
   private readonly log: OpenedMember;
   private readonly driver: RaftDriver;
-  private readonly applier: Applier;
+  private readonly committed: CommittedEntries;
   private readonly requests: ClientRequests;
   private readonly barrier: ReadBarrier;
-  private readonly monitor: VersionMonitor;
+  private readonly versions: ClusterVersion;
   private readonly timeouts: RequestTimeouts;
   private readonly connections: Connections;
   private readonly elections: Elections;
   private readonly changes: ClusterChanges;
   private readonly compactions: CompactionRunner;
   private readonly autoCompaction: AutoCompaction;
-  /** The log in memory. */
-  private readonly raftLog = new MemoryStorage();
   private readonly snapshots: Snapshots;
   private readonly exchange: SnapshotExchange;
   private readonly reconfiguration: Reconfiguration;
-  private readonly downgrades: Downgrade;
-  private readonly schema: StorageVersion;
+  private readonly hashes: Hashes;
   private readonly corruption: CorruptionMonitor;
-  private firstCommitTerm = 0;
   private ticker: Timer | null = null;
   private stopped = false;
 
@@ -164,27 +138,29 @@ export class Member implements MemberApi {
       removed: () => ports.clock.after(removalDelayMs, ports.removed),
     });
     this.compactions = new CompactionRunner(this.state, config.compactionSleepIntervalMs, ports);
-    const timer = new ApplyTimer(ports.clock, ports.metrics.apply);
-    this.applier = new Applier(
-      this.state,
-      {
-        begins: timer.begin,
-        ends: timer.end,
-        confChange: (change, isRefused) => this.confChange(change, isRefused),
-        completed: (id, outcome) => this.requests.applied(id, outcome),
-        membershipChanged: (change) => this.changes.membershipChanged(change),
-        membershipRefused: (change, error) => this.changes.membershipRefused(change, error),
-        reconfigured: (id, outcome) => this.reconfiguration.applied(id, outcome),
-        memberPublished: () => {},
-        clusterVersionChanged: (version, previous) => {
-          this.versionChanged(version, previous);
-        },
-        unsupported: (type) =>
-          this.logger.warn('skipped a committed request that this version does not support yet', { request: type }),
-        scheduleCompaction: (revision) => this.compactions.finish(revision),
+    this.committed = new CommittedEntries(this.state, {
+      clock: ports.clock,
+      logger: ports.logger,
+      metrics: ports.metrics.apply,
+      changes: this.changes,
+      isLeader: () => this.isLeader(),
+      raftTerm: () => this.raftTerm(),
+      applyConfChange: (change) => this.driver.node.applyConfChange({ version: 1, change }),
+      completed: (id, outcome) => this.requests.applied(id, outcome),
+      reconfigured: (id, outcome) => this.reconfiguration.applied(id, outcome),
+      clusterVersionChanged: (version, previous) => this.versions.changed(version, previous),
+      scheduleCompaction: (revision) => this.compactions.finish(revision),
+      termOpened: () => this.leases.termOpened(),
+      applied: (index) => {
+        this.snapshots.applied();
+        this.barrier.applied(index);
+        this.leases.applied(index);
       },
-      this.state.applied.index,
-    );
+      committedInTerm: () => {
+        this.barrier.retryNow();
+        this.versions.decide();
+      },
+    });
     const { maxRequestBytes, quotaBackendBytes } = config;
     const timeoutMs = this.timeouts.requestMs;
     this.requests = new ClientRequests(
@@ -206,38 +182,21 @@ export class Member implements MemberApi {
         clock: ports.clock,
         requestReadIndex: (context) => this.driver.update((node) => node.readIndex(context)),
         nextRequestId: () => this.requests.nextId(),
-        appliedIndex: () => this.applier.appliedIndex,
+        appliedIndex: () => this.appliedIndex(),
         schedule: ports.schedule,
         slowRound: () => ports.metrics.slowReadIndexes.inc(),
         failedRound: () => ports.metrics.readIndexesFailed.inc(),
       },
       timeoutMs,
     );
-    this.monitor = new VersionMonitor(config.downgradeCheckTimeMs, {
-      clock: ports.clock,
-      logger: ports.logger,
-      isLeader: () => this.isLeader(),
-      clusterVersion: () => this.membership.version(),
-      downgrade: () => this.downgrade(),
-      serverVersions: () => this.serverVersions(),
-      propose: (version) => proposeClusterVersion(this, version, ports.logger),
-      endDowngrade: async () => (await this.downgrades.end())?.message ?? null,
-    });
-    this.downgrades = new Downgrade({
-      logger: ports.logger,
-      propose: (field, raw, done) => this.requests.propose(field, raw, done),
-      linearizableRead: (done) => this.linearizableRead(done),
-      clusterVersion: () => this.clusterVersion(),
-      downgrade: () => this.downgrade(),
-    });
     this.corruption = this.createCorruptionMonitor();
     this.leases = this.createLeases();
-    this.schema = new StorageVersion({
+    this.hashes = new Hashes({
       clock: ports.clock,
-      logger: ports.logger,
+      metrics: ports.metrics.maintenance,
+      schedule: ports.schedule,
       state: () => this.state,
-      logVersion: () => this.logVersion(),
-      awaitsSnapshot: () => this.snapshots.isForced(),
+      isStopped: () => this.stopped,
     });
     this.autoCompaction = new AutoCompaction(config.compaction, {
       clock: ports.clock,
@@ -246,7 +205,8 @@ export class Member implements MemberApi {
       revision: () => this.store.revision,
       compact: (revision) => compactTo(this, revision),
     });
-    this.driver = this.createDriver();
+    const storage = raftStorage(log);
+    this.driver = this.createDriver(storage);
     this.snapshots = new Snapshots(
       {
         snapshotCount: config.snapshotCount,
@@ -262,12 +222,22 @@ export class Member implements MemberApi {
         metrics: ports.metrics.maintenance,
         wal: log.wal,
         directory: dirname(databasePath(config)),
-        storage: this.raftLog,
+        storage,
         state: () => this.state,
         saveCommit: () => this.driver.saveCommit(),
         failed: ports.failed,
       },
     );
+    this.versions = new ClusterVersion(config.downgradeCheckTimeMs, {
+      clock: ports.clock,
+      logger: ports.logger,
+      member: this,
+      snapshots: this.snapshots,
+      applier: this.committed.applier,
+      state: () => this.state,
+      peerVersions: () => ports.peerVersions(this.otherMembers()),
+      soon: ports.soon,
+    });
     this.exchange = new SnapshotExchange({
       config,
       disk: ports.disk,
@@ -281,7 +251,7 @@ export class Member implements MemberApi {
       replaceState: (state) => this.replaceState(state),
       isStopped: () => this.stopped,
       installed: (index) => {
-        this.schema.update();
+        this.versions.updateSchema();
         this.barrier.applied(index);
         this.leases.applied(index);
       },
@@ -354,14 +324,9 @@ export class Member implements MemberApi {
     );
   }
 
-  private createDriver(): RaftDriver {
-    const { config, log, ports, raftLog: storage } = this;
-    if (log.snapshot !== null) storage.applySnapshot(log.snapshot);
-    storage.append(log.entries);
-    storage.setHardState(log.hardState);
-    // The database is as good as a snapshot: what it holds is not replayed, and who votes then is known.
-    const { applied, confState } = this.state;
-    if (applied.index > (log.snapshot?.metadata.index ?? 0)) storage.createSnapshot(applied.index, confState, null);
+  private createDriver(storage: MemoryStorage): RaftDriver {
+    const { config, log, ports } = this;
+    const { applied } = this.state;
     return new RaftDriver(
       raftConfig(log.memberId, config, storage, applied.index, raftLogger(ports.logger), ports.random),
       storage,
@@ -372,7 +337,7 @@ export class Member implements MemberApi {
         soon: ports.soon,
         send: (messages) => this.exchange.send(messages),
         mayApply: () => this.state.backend.pendingBytes <= pendingBytesMax,
-        apply: (entries) => this.apply(entries),
+        apply: (entries) => this.committed.apply(entries),
         install: (snapshot, hardState) => this.exchange.install(snapshot, hardState),
         readStates: (states) => this.readStates(states),
         leaderChanged: (change) => this.leaderChanged(change),
@@ -408,7 +373,7 @@ export class Member implements MemberApi {
     await this.replay();
     if (this.stopped) return;
     logger.info('kvstore restored', { 'current-rev': this.store.revision });
-    this.schema.update();
+    this.versions.updateSchema();
     this.compactions.resume();
     if (this.membership.isRemoved(this.memberId)) {
       ports.removed();
@@ -426,8 +391,7 @@ export class Member implements MemberApi {
       'cluster-id': formatId(this.clusterId),
       'cluster-version': version === null ? 'to_be_decided' : shortVersion(version),
     });
-    this.monitor.start();
-    this.schema.start();
+    this.versions.start();
     this.corruption.start();
     this.ticker = ports.clock.every(config.heartbeatIntervalMs, () => {
       this.driver.tick();
@@ -438,7 +402,7 @@ export class Member implements MemberApi {
 
   private async replay(): Promise<void> {
     this.driver.runNow();
-    while (!this.stopped && this.applier.appliedIndex < this.log.hardState.commit) {
+    while (!this.stopped && this.appliedIndex() < this.log.hardState.commit) {
       await this.state.backend.commit();
       this.driver.runNow();
     }
@@ -447,7 +411,7 @@ export class Member implements MemberApi {
   /** Makes this member's name and client URLs known to the cluster; resolves when that is applied, or the member stops. */
   publish(): Promise<void> {
     return publish(this, this.config, this.timeouts.requestMs, this.logger, {
-      serverVersions: () => this.serverVersions(),
+      serverVersions: () => this.versions.serverVersions(),
       onLeader: (listener) => this.elections.onLeader(listener),
       isStopped: () => this.stopped,
     });
@@ -499,8 +463,7 @@ export class Member implements MemberApi {
   }
 
   raftView(): RaftView {
-    const { raftState, term, lead: leader, commit: committed } = this.driver.node.basicStatus();
-    return { role: roles[raftState], term, leader, lastIndex: this.driver.node.lastIndex(), committed };
+    return raftView(this.driver.node);
   }
 
   /** Closes the database, when everything else has stopped. */
@@ -516,8 +479,7 @@ export class Member implements MemberApi {
     this.stopped = true;
     this.ticker?.cancel();
     this.elections.stop();
-    this.monitor.stop();
-    this.schema.stop();
+    this.versions.stop();
     this.corruption.stop();
     this.autoCompaction.stop();
     this.compactions.stop();
@@ -577,7 +539,7 @@ export class Member implements MemberApi {
   }
 
   appliedIndex(): number {
-    return this.applier.appliedIndex;
+    return this.committed.applier.appliedIndex;
   }
 
   pendingProposals(): number {
@@ -605,15 +567,15 @@ export class Member implements MemberApi {
   }
 
   validateDowngrade(version: string): Promise<Result<string, RpcError>> {
-    return this.downgrades.validate(version);
+    return this.versions.downgrades.validate(version);
   }
 
   enableDowngrade(version: string): Promise<Result<string, RpcError>> {
-    return this.downgrades.enable(version);
+    return this.versions.downgrades.enable(version);
   }
 
   cancelDowngrade(): Promise<Result<string, RpcError>> {
-    return this.downgrades.cancel();
+    return this.versions.downgrades.cancel();
   }
 
   databaseSize(): DatabaseSize {
@@ -622,37 +584,11 @@ export class Member implements MemberApi {
   }
 
   hash(done: (outcome: Result<BackendHash, RpcError>) => void): void {
-    const { revision } = this.store;
-    this.state.backend.hash().then(
-      (hash) => done(ok({ hash, revision })),
-      () => done(err(rpcErrors.stopped)),
-    );
+    this.hashes.ofDatabase(done);
   }
 
   hashKv(revision: number, done: (outcome: Result<KvHash, RpcError>) => void): void {
-    const job = this.store.beginHashKv(revision);
-    if (!job.ok) {
-      done(err(job.error === 'compacted' ? rpcErrors.compacted : rpcErrors.futureRevision));
-      return;
-    }
-    const { state } = this;
-    const { clock, metrics, schedule } = this.ports;
-    const begunMs = clock.monotonicMs();
-    const step = (): void => {
-      if (this.stopped || this.state !== state) {
-        job.value.cancel();
-        done(err(rpcErrors.stopped));
-        return;
-      }
-      const hashed = job.value.step();
-      if (hashed === null) {
-        schedule(step);
-        return;
-      }
-      metrics.maintenance.hashRevisionSeconds.observe((clock.monotonicMs() - begunMs) / 1000);
-      done(ok({ ...hashed, currentRevision: this.store.revision }));
-    };
-    step();
+    this.hashes.ofKeys(revision, done);
   }
 
   alarms(): readonly AlarmEntry[] {
@@ -671,25 +607,6 @@ export class Member implements MemberApi {
     this.barrier.wait(done);
   }
 
-  private apply(entries: readonly Entry[]): void {
-    const last = entries[entries.length - 1];
-    if (last === undefined) return;
-    for (const entry of entries) {
-      this.applier.apply(entry);
-      if (isOpening(entry) && entry.term === this.driver.raftTerm) this.leases.termOpened();
-    }
-    if (last.index > this.state.applied.index) this.state.mark(last.index, last.term);
-    else this.state.markAgain();
-    this.snapshots.applied();
-    this.barrier.applied(last.index);
-    this.leases.applied(last.index);
-    if (this.isLeader() && this.firstCommitTerm < this.driver.raftTerm && last.term === this.driver.raftTerm) {
-      this.firstCommitTerm = this.driver.raftTerm;
-      this.barrier.retryNow();
-      this.monitor.check();
-    }
-  }
-
   /** Stores a database that the leader sends; Raft sees the message after it. */
   receiveSnapshot(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
     return this.snapshots.receive(message, database);
@@ -697,7 +614,7 @@ export class Member implements MemberApi {
 
   private replaceState(state: MemberState): void {
     this.state = state;
-    this.applier.replace(state, state.applied.index);
+    this.committed.replace(state);
     this.leases.replace(state.lessor);
     this.watchState();
     this.compactions.replace(state);
@@ -707,13 +624,9 @@ export class Member implements MemberApi {
     for (const { requestContext, index } of states) this.barrier.confirmed(requestContext, index);
   }
 
-  private leaderChanged({ term, previous, leader }: LeaderChange): void {
-    const raft = this.logger.named('raft').at('raft/node.go');
-    const local = formatId(this.memberId);
-    if (leader === 0n) raft.info(`raft.node: ${local} lost leader ${formatId(previous)} at term ${term}`);
-    else if (previous === 0n) raft.info(`raft.node: ${local} elected leader ${formatId(leader)} at term ${term}`);
-    else
-      raft.info(`raft.node: ${local} changed leader from ${formatId(previous)} to ${formatId(leader)} at term ${term}`);
+  private leaderChanged(change: LeaderChange): void {
+    const { leader } = change;
+    logLeaderChange(this.logger, this.memberId, change);
     if (leader !== 0n) {
       if (this.isLeader()) this.timeouts.elected();
       this.ports.metrics.leaderChanges.inc();
@@ -723,48 +636,10 @@ export class Member implements MemberApi {
     this.leases.leaderChanged();
   }
 
-  private confChange(change: ConfChange, isRefused: boolean): void {
-    const confState = this.driver.node.applyConfChange({ version: 1, change });
-    if (!isRefused) this.state.setConfState(confState);
-  }
-
-  private versionChanged(version: string, previous: string | null): void {
-    this.changes.versionChanged(version, previous);
-    invariant(!isBefore(serverVersion, version), tooNew(version, this.memberId));
-    if (previous !== null && isBefore(version, previous)) {
-      this.logger.info('Cluster version downgrade detected, forcing snapshot', {
-        'prev-cluster-version': previous,
-        'new-cluster-version': version,
-      });
-      // Members of the lower version read the cluster version from a snapshot.
-      this.snapshots.force(() => this.schema.update());
-    }
-    // Not now: the entry is half-way through being applied.
-    this.ports.soon(() => {
-      if (!this.stopped) this.schema.update();
-    });
-  }
-
-  private logVersion(): string | null {
-    const tested = this.applier.testedVersion;
-    if (tested === null || tested.index <= this.snapshots.index) return null;
-    // The kind of entry itself is one of 3.6.
-    return isBefore(tested.version, testEntryVersion) ? testEntryVersion : tested.version;
-  }
-
-  private async serverVersions(): Promise<readonly (string | null)[]> {
-    return [serverVersion, ...(await this.ports.peerVersions(this.otherMembers()))];
-  }
-
   private otherMembers(): ClusterMember[] {
     // One that joins knows the members from those that it asked, until it has applied its own addition.
     const joins = this.membership.member(this.memberId) === null;
     const members = joins ? this.log.joining : this.membership.members();
     return members.filter((member) => member.id !== this.memberId);
   }
-}
-
-/** The empty entry that a new leader appends first. */
-function isOpening({ type, data }: Entry): boolean {
-  return type === entryType.normal && (data === null || data.length === 0);
 }
