@@ -8,6 +8,8 @@ import { humanBytes } from '../../base/human-bytes.ts';
 import { err, type Result } from '../../base/result.ts';
 import { alarmType } from '../../proto/etcdserverpb-maintenance.ts';
 import { encodeInternalRequest } from '../../proto/raft-internal.ts';
+import type { Alarms } from '../apply/alarms.ts';
+import type { Quota } from '../apply/quota.ts';
 import type { ApplyResponse } from '../apply/response.ts';
 import { type RpcError, rpcErrors } from '../grpc/status.ts';
 import type { Logger } from '../log/logger.ts';
@@ -15,7 +17,6 @@ import { raiseAlarm } from './own-requests.ts';
 import { type ProposalDone, type ProposalPorts, Proposals } from './proposals.ts';
 import { RequestIds, type RequestKey } from './request-id.ts';
 import { SpaceAlarm } from './space-alarm.ts';
-import type { MemberState } from './state.ts';
 
 /** Requests whose clients wait; more are refused with "too many requests" until some are answered. */
 const pendingProposalsMax = 100_000;
@@ -31,7 +32,7 @@ export interface ClientRequestSettings {
 
 export interface ClientRequestPorts extends ProposalPorts {
   readonly logger: Logger;
-  state(): Pick<MemberState, 'alarms' | 'quota'>;
+  state(): { readonly alarms: Pick<Alarms, 'has'>; readonly quota: Pick<Quota, 'allows'> };
 }
 
 export class ClientRequests {

@@ -1,6 +1,6 @@
 /**
- * When this member campaigns without waiting for its timer, and how it gives leadership away. Raft's timers only ever serve liveness, so
- * all of this is about speed: at start, when a leader's process dies, and when this member stops.
+ * When this member campaigns without waiting for its timer: at start, and when a leader's process dies. Raft's timers only ever serve
+ * liveness, so all of this is about speed.
  */
 import { Duration } from '../../base/duration.ts';
 import type { Clock, Random, Timer } from '../../base/ports.ts';
@@ -165,50 +165,6 @@ export class Elections {
     });
   }
 
-  /** Hands leadership to the voter that has been connected the longest. Resolves at the latest after an election time-out. */
-  async transferLeadership(): Promise<void> {
-    const { driver, logger, connections } = this.ports;
-    const leader = {
-      'local-member-id': formatId(this.localId),
-      'current-leader-member-id': formatId(driver.leaderId),
-    };
-    if (driver.leaderId !== this.localId) {
-      logger.info('skipped leadership transfer; local server is not leader', leader);
-      return;
-    }
-    const transferee = connections.longestConnectedVoter();
-    if (transferee === null) {
-      logger.info('skipped leadership transfer for single voting member cluster', leader);
-      return;
-    }
-    await this.transferTo(transferee);
-  }
-
-  /** Hands leadership to a voter; only for a leader. Resolves to whether another leads, at the latest after an election time-out. */
-  async transferTo(transferee: bigint): Promise<boolean> {
-    const { clock, driver, logger } = this.ports;
-    const fields = {
-      'local-member-id': formatId(this.localId),
-      'current-leader-member-id': formatId(driver.leaderId),
-      'transferee-member-id': formatId(transferee),
-    };
-    logger.info('leadership transfer starting', fields);
-    const startedMs = clock.monotonicMs();
-    const moving = this.otherLeader();
-    driver.update((node) => node.transferLeader(transferee));
-    const moved = await moving;
-    if (moved) {
-      logger.info('leadership transfer finished', {
-        ...fields,
-        took: Duration.fromMs(clock.monotonicMs() - startedMs),
-      });
-    } else {
-      const error = 'request timed out, leader transfer took too long';
-      logger.warn('leadership transfer failed', { ...fields, error });
-    }
-    return moved;
-  }
-
   /** The listener is told of each leader that is elected, this member among them; gives how to stop that. */
   onLeader(listener: (leader: bigint) => void): () => void {
     const elected = (leader: bigint): void => {
@@ -216,21 +172,5 @@ export class Elections {
     };
     this.leaderListeners.add(elected);
     return () => this.leaderListeners.delete(elected);
-  }
-
-  /** Resolves to true when another member leads, to false after an election time-out. */
-  private otherLeader(): Promise<boolean> {
-    return new Promise((done) => {
-      const finish = (result: boolean): void => {
-        timer.cancel();
-        this.leaderListeners.delete(listener);
-        done(result);
-      };
-      const listener = (leader: bigint): void => {
-        if (leader !== 0n && leader !== this.localId) finish(true);
-      };
-      const timer = this.ports.clock.after(this.config.electionTimeoutMs, () => finish(false));
-      this.leaderListeners.add(listener);
-    });
   }
 }

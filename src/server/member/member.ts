@@ -2,8 +2,8 @@
  * One etcd member: it joins the Raft driver, the WAL, the applier and the peers into what the services ask of it (MemberApi).
  */
 import { dirname } from 'node:path';
-import type { Clock, Disk, Random, Timer } from '../../base/ports.ts';
-import { err, ok, type Result } from '../../base/result.ts';
+import type { Timer } from '../../base/ports.ts';
+import { err, type Result } from '../../base/result.ts';
 import { alarmType } from '../../proto/etcdserverpb-maintenance.ts';
 import type { Message } from '../../proto/raftpb.ts';
 import type { MemoryStorage } from '../../raft/storage.ts';
@@ -19,8 +19,7 @@ import { type RpcError, rpcErrors } from '../grpc/status.ts';
 import { checkpointIntervalMs } from '../lease/primary.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KvStore } from '../mvcc/store.ts';
-import type { PeerTransport } from '../peer/transport.ts';
-import { type Backend, type BackendSnapshot, pendingBytesMax } from '../storage/backend/backend.ts';
+import { type BackendSnapshot, pendingBytesMax } from '../storage/backend/backend.ts';
 import type { AddedMember, BackendHash, ClusterMember, DatabaseSize, KvHash, MemberApi } from './api.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { ClientRequests } from './client-requests.ts';
@@ -29,16 +28,16 @@ import { ClusterVersion } from './cluster-version.ts';
 import { CommittedEntries } from './committed-entries.ts';
 import { CompactionRunner } from './compaction-runner.ts';
 import { Connections } from './connections.ts';
-import type { PeerHash } from './corruption.ts';
 import { CorruptionMonitor } from './corruption-monitor.ts';
 import { defragment } from './defragment.ts';
 import { type LeaderChange, RaftDriver } from './driver.ts';
 import { Elections } from './elections.ts';
 import { Hashes } from './hashes.ts';
-import { type LeaderLeases, Leases } from './leases.ts';
-import type { MemberMetrics } from './member-metrics.ts';
+import { LeadershipTransfer } from './leadership-transfer.ts';
+import { Leases } from './leases.ts';
 import { databasePath, type OpenedMember } from './open.ts';
 import { compactTo, raiseAlarm } from './own-requests.ts';
+import type { MemberPorts } from './ports.ts';
 import { publish } from './publisher.ts';
 import { raftConfig, raftStorage } from './raft-config.ts';
 import { logLeaderChange, raftLogger } from './raft-logger.ts';
@@ -54,36 +53,6 @@ import { detectedVersion } from './storage-version.ts';
 
 /** A member that is removed goes on for so long, as etcd's do. */
 const removalDelayMs = 1_000;
-
-export interface MemberPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: MemberMetrics;
-  /** Runs the callback once, after the I/O of this turn of the event loop. */
-  schedule(callback: () => void): void;
-  /** Runs the callback once, as soon as the code that runs now has returned. */
-  soon(callback: () => void): void;
-  /** The transport to the peers; made by the caller, who owns it. */
-  connect(member: Member): PeerTransport;
-  /** The `etcdserver` version that each of the other members answers; null where there is no answer. */
-  peerVersions(members: readonly ClusterMember[]): Promise<readonly (string | null)[]>;
-  /** The member cannot go on: the disk failed. */
-  failed(error: Error): void;
-  /** The cluster removed this member for good. */
-  removed(): void;
-  /** Asks those members for the hash of their keys up to a revision, each for at most so long. */
-  peerHashes(members: readonly ClusterMember[], revision: number, timeoutMs: number): Promise<readonly PeerHash[]>;
-  /** Asks a leader to promote a learner, over its peer port. */
-  promoteAt(leader: ClusterMember, id: bigint): Promise<Result<readonly ClusterMember[], RpcError>>;
-  /** Asks a leader about leases, over its peer port. */
-  readonly leasesAtLeader: LeaderLeases;
-  readonly disk: Disk;
-  /** Opens the database at a path. */
-  openDatabase(path: string): Promise<Result<Backend, string>>;
-  /** The leader, the term or the role of this member is another. */
-  raftChanged?(): void;
-}
 
 export class Member implements MemberApi {
   readonly memberId: bigint;
@@ -104,6 +73,7 @@ export class Member implements MemberApi {
   private readonly timeouts: RequestTimeouts;
   private readonly connections: Connections;
   private readonly elections: Elections;
+  private readonly transfers: LeadershipTransfer;
   private readonly changes: ClusterChanges;
   private readonly compactions: CompactionRunner;
   private readonly autoCompaction: AutoCompaction;
@@ -267,13 +237,13 @@ export class Member implements MemberApi {
       nextRequestId: () => this.requests.nextId(),
       timeoutError: (startedMs) => this.timeouts.error(startedMs),
     });
-    this.elections = new Elections(log.memberId, config, {
-      clock: ports.clock,
-      random: ports.random,
-      logger: ports.logger,
-      driver: this.driver,
-      membership: this.membership,
-      connections: this.connections,
+    const { clock, logger, random } = ports;
+    const { driver, membership, connections } = this;
+    const voting = { clock, logger, driver, membership, connections };
+    this.elections = new Elections(log.memberId, config, { ...voting, random });
+    this.transfers = new LeadershipTransfer(log.memberId, config.electionTimeoutMs, {
+      ...voting,
+      onLeader: (listener) => this.elections.onLeader(listener),
     });
   }
 
@@ -419,15 +389,11 @@ export class Member implements MemberApi {
 
   /** Hands leadership over, if this member has it. Resolves at the latest after an election time-out. */
   transferLeadership(): Promise<void> {
-    return this.elections.transferLeadership();
+    return this.transfers.beforeStop();
   }
 
-  /** Hands leadership to that member, and resolves when it, or another, leads. */
-  async moveLeader(to: bigint): Promise<Result<void, RpcError>> {
-    if (!this.isLeader()) return err(rpcErrors.notLeader);
-    if (!this.membership.votingMembers().some(({ id }) => id === to)) return err(rpcErrors.badLeaderTransferee);
-    if (to === this.memberId) return ok(undefined);
-    return (await this.elections.transferTo(to)) ? ok(undefined) : err(rpcErrors.timeoutLeaderTransfer);
+  moveLeader(to: bigint): Promise<Result<void, RpcError>> {
+    return this.transfers.moveLeader(to);
   }
 
   addMember(peerUrls: readonly string[], isLearner: boolean): Promise<Result<AddedMember, RpcError>> {

@@ -1,6 +1,6 @@
 /**
  * The requests that this member proposed and whose clients wait: who to answer when the entry is applied, and what to say if it is
- * not in time (etcd server/etcdserver/v3_server.go, parseProposeCtxErr).
+ * not in time (etcd server/etcdserver/server.go, parseProposeCtxErr).
  */
 import type { Clock, Timer } from '../../base/ports.ts';
 import { err, type Result } from '../../base/result.ts';

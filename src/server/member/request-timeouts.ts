@@ -1,6 +1,6 @@
 /**
  * How long a request may take, and what its client is told when that was not enough: etcd tells from the leader's history and the
- * connections why a proposal was probably lost (server/etcdserver/v3_server.go, parseProposeCtxErr).
+ * connections why a proposal was probably lost (server/etcdserver/server.go, parseProposeCtxErr).
  */
 import type { Clock } from '../../base/ports.ts';
 import { type RpcError, rpcErrors } from '../grpc/status.ts';
