@@ -1,19 +1,13 @@
 import { expect, it } from 'vitest';
-import type { Clock } from '../../../src/base/ports.ts';
 import { err, ok } from '../../../src/base/result.ts';
 import { alarmType } from '../../../src/proto/etcdserverpb-maintenance.ts';
 import { decodeInternalRequest, internalField, requestIdOf } from '../../../src/proto/raft-internal.ts';
 import { rpcErrors } from '../../../src/server/grpc/status.ts';
-import { createLogger } from '../../../src/server/log/logger.ts';
 import { ClientRequests } from '../../../src/server/member/client-requests.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { silentLogger } from '../../support/silent-logger.ts';
 
 const localId = 0x1234n;
-const still: Clock = {
-  now: () => 0,
-  monotonicMs: () => 0,
-  after: () => ({ cancel() {} }),
-  every: () => ({ cancel() {} }),
-};
 
 /** Requests before a Raft that keeps what is proposed to it. */
 function bench(maxRequestBytes = 1_000) {
@@ -24,8 +18,8 @@ function bench(maxRequestBytes = 1_000) {
     localId,
     { maxRequestBytes, quotaBackendBytes: 0, timeoutMs: 7_000 },
     {
-      clock: still,
-      logger: createLogger({ level: 'error', format: 'json', sinks: [], nowUs: () => 0 }),
+      clock: new ManualClock(),
+      logger: silentLogger,
       state: () => ({ alarms: { has: () => space.isAlarmed }, quota: { allows: () => space.hasRoom } }),
       propose: (data) => void proposed.push(data),
       proposeAsLeader: () => false,
