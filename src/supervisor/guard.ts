@@ -103,11 +103,11 @@ export class Guard {
   }
 
   /**
-   * A hundred starts in one turn of the event loop are one message. Where the tags do not show what the guard does not know
-   * yet, it is told at once.
+   * A hundred starts, one after the other, are one message. It is sent before anything of them can be heard: later, and the supervisor
+   * may be gone before. Where the tags do not show what the guard does not know yet, it is told at once.
    */
   #note(line: string): void {
-    if (this.#untold === '' && process.platform === 'linux') setImmediate(() => this.#tell());
+    if (this.#untold === '' && process.platform === 'linux') queueMicrotask(() => this.#tell());
     this.#untold += `${line}\n`;
     if (process.platform !== 'linux') this.#tell();
   }
