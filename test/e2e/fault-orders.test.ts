@@ -36,6 +36,7 @@ describe('a member that is down', () => {
 
   it('can be restarted and cut off, and nothing else', async () => {
     await run.inject('kill', 'etcd1');
+    await run.until('another leads, if it led', async () => ![null, 'etcd1'].includes(await run.leader()));
     for (const verb of ['kill', 'stop', 'pause']) expect(await run.refusal(verb, 'etcd1')).toBe('etcd1 does not run');
     expect(await run.refusal('move-leader', 'etcd1')).toBe('etcd1 does not run');
     expect(await run.refusal('resume', 'etcd1')).toBe('etcd1 is not paused (nobody is)');
