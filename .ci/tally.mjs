@@ -2,7 +2,12 @@
 // test that failed, and every one that passed only when its file was run again. `tally.mjs --failed FILE` lists the files to run again.
 import { readdirSync, readFileSync } from 'node:fs';
 
-const read = (file) => readFileSync(file, 'utf8').trimEnd().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+const read = (file) =>
+  readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 
 const [folder, passedChecks, failedChecks] = process.argv.slice(2);
 if (folder === '--failed') {
