@@ -73,8 +73,21 @@ export type AdminAnswer =
   | { readonly id: number; readonly ok: true; readonly status?: AdminStatus }
   | { readonly id: number; readonly ok: false; readonly error: string };
 
+/** What cuts did to the messages of a link, since the member started. */
+export interface HeldCounters {
+  /** Messages held back now by a cut. */
+  readonly outHeld: number;
+  readonly inHeld: number;
+  /** Messages that a cut had held, and that went on when it was healed. */
+  readonly outLate: number;
+  readonly inLate: number;
+  /** Messages that were lost because too many were held already. */
+  readonly outOverflowed: number;
+  readonly inOverflowed: number;
+}
+
 /** How a link looks from this member. */
-export interface AdminLink {
+export interface AdminLink extends HeldCounters {
   readonly peer: string;
   /** Streams are up. */
   readonly active: boolean;
@@ -87,15 +100,6 @@ export interface AdminLink {
   readonly inHit: number;
   /** Probes of the peer that have arrived past all rules; among `inPassed`, or `inHit` if they were delayed. */
   readonly inProbes: number;
-  /** Messages held back now by a cut. */
-  readonly outHeld: number;
-  readonly inHeld: number;
-  /** Messages that a cut had held, and that went on when it was healed. */
-  readonly outLate: number;
-  readonly inLate: number;
-  /** Messages that were lost because too many were held already. */
-  readonly outOverflowed: number;
-  readonly inOverflowed: number;
 }
 
 export interface AdminStatus {

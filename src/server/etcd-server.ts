@@ -97,6 +97,7 @@ class Opened {
   }
 }
 
+/** Whether there is any certificate or https URL. */
 function wantsTls(config: EtcdConfig): boolean {
   const { client, peer } = config.tls;
   const urls = [
@@ -110,9 +111,8 @@ function wantsTls(config: EtcdConfig): boolean {
   return wanted || config.initialCluster.includes('https://');
 }
 
-/** Null without any certificate or https URL: the code for it is not even loaded. */
-async function openTls(config: EtcdConfig, logger: Logger): Promise<Result<MemberTls | null, string>> {
-  if (!wantsTls(config)) return ok(null);
+/** Loads the code for it, which a member without TLS does not need. */
+async function openTls(config: EtcdConfig, logger: Logger): Promise<Result<MemberTls, string>> {
   const { openMemberTls } = await import('./tls/open.ts');
   return openMemberTls(config, nodeClock.now(), logger.at('tls/open.ts'));
 }
@@ -151,17 +151,18 @@ async function start(config: EtcdConfig, logger: Logger, opened: Opened): Promis
   const ports = await claimListeners(config, logger, (port) => opened.add(() => port.close()));
   const peers = openPeerPort(isFounder, opened);
   // Other founders wait for an answer: they get it before the lock is there, if no certificate is needed for that.
-  if (ports.ok && !wantsTls(config)) peers.listen(ports.value.peer, null);
+  const isSecured = wantsTls(config);
+  if (ports.ok && !isSecured) peers.listen(ports.value.peer, null);
   const lock = await locking;
   if (lock.ok) opened.add(lock.value);
   if (!ports.ok) return ports;
   if (!lock.ok) return lock;
-  const tls = await openTls(config, logger);
+  const tls = isSecured ? await openTls(config, logger) : ok(null);
   if (!tls.ok) return tls;
   const toPeers = tls.value?.toPeers ?? (() => ({}));
   const admin = await openAdmin(config, logger);
   if (admin !== null) opened.add(() => admin.close());
-  if (wantsTls(config)) peers.listen(ports.value.peer, tls.value);
+  if (isSecured) peers.listen(ports.value.peer, tls.value);
   const log = await openMemberLog(config, logger, metrics, toPeers, admin, opened);
   if (!log.ok) return log;
 

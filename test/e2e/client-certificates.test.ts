@@ -1,72 +1,62 @@
 /** Etcds that ask for client certificates, reach clients by unix sockets, or are started by a script: what a run knows of them. */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { bundledEtcd } from '../support/cluster.ts';
-import { SecuredRun } from '../support/secured-run.ts';
+import { useSecuredRun } from '../support/secured-run.ts';
 
 // By its path the bundled etcd is one like any other: it has no admin socket, and is asked.
 describe('a run of etcds that ask for client certificates', () => {
-  let folder: string;
-  let run: SecuredRun | null = null;
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'clusterctl-secured-'));
-  });
-  afterEach(async () => {
-    await run?.close();
-    run = null;
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const secured = useSecuredRun();
 
   it('shows them their own certificate, and knows all of them', async () => {
-    run = await SecuredRun.start(folder, { etcd: bundledEtcd });
+    const run = await secured.start({ etcd: bundledEtcd });
     await run.expectKnown();
     await run.expectWaits();
     await run.expectLeadershipMoves();
   });
 
   it('shows the bundled etcds, which push, a certificate for their health', async () => {
-    run = await SecuredRun.start(folder, { etcd: 'etcd' });
+    const run = await secured.start({ etcd: 'etcd' });
     await run.expectKnown();
   });
 
   it('shows the certificate of clusterctl.yaml, and checks theirs by its authority', async () => {
-    run = await SecuredRun.start(folder, { etcd: bundledEtcd, clients: 'settings' });
+    const run = await secured.start({ etcd: bundledEtcd, clients: 'settings' });
     await run.expectKnown();
     await run.expectWaits();
   });
 
   it('shows the certificate that etcdctl would', async () => {
-    run = await SecuredRun.start(folder, { etcd: bundledEtcd, clients: 'environment' });
+    const run = await secured.start({ etcd: bundledEtcd, clients: 'environment' });
     await run.expectKnown();
   });
 
   it('says why it knows one by its log alone that refuses its certificate, and uses another after a reload', async () => {
-    run = await SecuredRun.start(folder, { etcd: bundledEtcd, clients: 'strangers' });
+    const run = await secured.start({ etcd: bundledEtcd, clients: 'strangers' });
     await run.expectKnownByLog(/may not take|refuses/);
-    rmSync(join(folder, 'clusterctl.yaml'));
+    rmSync(join(secured.folder, 'clusterctl.yaml'));
     expect(await run.command('run', 'reload')).toEqual({ code: 0, out: '', err: '' });
     await run.expectKnown();
     expect(run.run.stderr).toContain('etcd1 is adjusted, etcd2 is adjusted, etcd3 is adjusted');
   });
 
   it('asks members with certificates of their own making', async () => {
-    run = await SecuredRun.start(folder, { etcd: bundledEtcd, flags: '--auto-tls' });
+    const run = await secured.start({ etcd: bundledEtcd, flags: '--auto-tls' });
     await run.expectKnown();
   });
 
   it('asks members at unix sockets', async () => {
-    run = await SecuredRun.start(folder, { etcd: bundledEtcd, sockets: true });
+    const run = await secured.start({ etcd: bundledEtcd, sockets: true });
     await run.expectKnown();
     await run.expectWaits();
   });
 
   it('asks what a script starts, if told where', async () => {
-    const script = join(folder, 'db.sh');
+    const script = join(secured.folder, 'db.sh');
     writeFileSync(script, `#!/bin/sh\nexec ${bundledEtcd} "$@"\n`);
     chmodSync(script, 0o755);
-    run = await SecuredRun.start(folder, { etcd: script, clients: 'settings' });
+    const run = await secured.start({ etcd: script, clients: 'settings' });
     await run.expectKnown();
   });
 });

@@ -1,7 +1,8 @@
 /** Three etcds over TLS under `clusterctl start`, by a Procfile, and what the run tells of them: for tests of any etcd. */
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect } from 'vitest';
+import { afterEach, beforeEach, expect } from 'vitest';
 import type { Installation } from '../e2e/supervisor-harness.ts';
 import { Run } from '../e2e/supervisor-harness.ts';
 import type { Issued } from './certificates.ts';
@@ -31,7 +32,7 @@ interface Member {
 
 const names = ['etcd1', 'etcd2', 'etcd3'];
 
-export class SecuredRun {
+class SecuredRun {
   readonly #installation: Installation;
   readonly #cwd: string;
   readonly run: Run;
@@ -153,4 +154,27 @@ function settingsOf(
     lines.push('processes:', ...names.map((name, at) => `  ${name}: { etcd: { endpoint: '${urlOf(at)}' } }`));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** For a file's tests or those of a `describe`: each has a folder, and what it started there ends with it. */
+export function useSecuredRun(): { readonly folder: string; start(options: SecuredRunOptions): Promise<SecuredRun> } {
+  let folder = '';
+  let run: SecuredRun | null = null;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'clusterctl-secured-'));
+  });
+  afterEach(async () => {
+    await run?.close();
+    run = null;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    get folder() {
+      return folder;
+    },
+    start: async (options) => {
+      run = await SecuredRun.start(folder, options);
+      return run;
+    },
+  };
 }

@@ -2,6 +2,7 @@
  * Messages that a fault holds back, as a pulled cable does: they wait in the order of each direction of each link, and go on late when
  * the link is whole again. As many wait as a stream takes whose peer does not read; the rest is lost to a full buffer.
  */
+import type { HeldCounters } from '../../base/admin-protocol.ts';
 import { type Message, sizeMessage } from '../../proto/raftpb.ts';
 import { heldBytesMax, heldMessagesMax } from './limits.ts';
 
@@ -18,19 +19,6 @@ export interface HeldMessage {
 
 /** What to do now with a message that is held. */
 export type HeldFate = 'hold' | 'proceed' | 'lose' | 'tell';
-
-/** Of the link with a peer, since the start. */
-export interface HeldCounters {
-  /** Messages that wait now. */
-  readonly outHeld: number;
-  readonly inHeld: number;
-  /** Messages that have waited and went on, late. */
-  readonly outLate: number;
-  readonly inLate: number;
-  /** Messages that were lost because too many waited already. */
-  readonly outOverflowed: number;
-  readonly inOverflowed: number;
-}
 
 interface Line {
   waiting: HeldMessage[];

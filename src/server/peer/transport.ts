@@ -3,7 +3,7 @@
  * Messages may be lost, late, repeated or out of order, and Raft copes; what is promised is that lost ones are reported.
  */
 import type { RequestListener } from 'node:http';
-import type { CutMode } from '../../base/admin-protocol.ts';
+import type { CutMode, HeldCounters } from '../../base/admin-protocol.ts';
 import { unreachable } from '../../base/assert.ts';
 import type { Clock } from '../../base/ports.ts';
 import { type Message, type MessageType, messageType } from '../../proto/raftpb.ts';
@@ -12,7 +12,7 @@ import { parsePeerUrls } from '../cluster/peer-urls.ts';
 import type { Identity, PeerContext, RaftPort, Reception } from './context.ts';
 import { DelayLine } from './delay-line.ts';
 import { type FaultVerdict, noFaults, type PeerFaults } from './faults.ts';
-import { type Direction, type HeldCounters, type HeldFate, type HeldMessage, HeldMessages } from './held-messages.ts';
+import { type Direction, type HeldFate, type HeldMessage, HeldMessages } from './held-messages.ts';
 import { answerNotFound } from './http-answers.ts';
 import { dialTimeoutMs, remotesMax, repeatedWarningMs } from './limits.ts';
 import type { StructuredLogger } from './logger.ts';
