@@ -3,11 +3,11 @@ import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bundledEtcd } from '../support/cluster.ts';
-import { useSecuredRun } from '../support/secured-run.ts';
+import { securedRuns } from '../support/secured-run.ts';
 
 // By its path the bundled etcd is one like any other: it has no admin socket, and is asked.
 describe('a run of etcds that ask for client certificates', () => {
-  const secured = useSecuredRun();
+  const secured = securedRuns();
 
   it('shows them their own certificate, and knows all of them', async () => {
     const run = await secured.start({ etcd: bundledEtcd });

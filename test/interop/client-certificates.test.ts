@@ -3,9 +3,9 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { debianEtcd, realProgram } from '../support/real-etcd.ts';
-import { useSecuredRun } from '../support/secured-run.ts';
+import { securedRuns } from '../support/secured-run.ts';
 
-const secured = useSecuredRun();
+const secured = securedRuns();
 
 const real = realProgram('etcd');
 

@@ -157,7 +157,7 @@ function settingsOf(
 }
 
 /** For a file's tests or those of a `describe`: each has a folder, and what it started there ends with it. */
-export function useSecuredRun(): { readonly folder: string; start(options: SecuredRunOptions): Promise<SecuredRun> } {
+export function securedRuns(): { readonly folder: string; start(options: SecuredRunOptions): Promise<SecuredRun> } {
   let folder = '';
   let run: SecuredRun | null = null;
   beforeEach(() => {
